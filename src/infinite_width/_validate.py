@@ -1,0 +1,47 @@
+"""Checks of arguments, so that a slip shows where it was made.
+
+Values are looked at only when they are concrete: under ``jit`` or ``vmap`` an array has a
+shape but no values, and only the shape is checked.
+"""
+
+from numbers import Integral
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def array(name, value, rank, meaning):
+    """Return `value` as a finite array of rank `rank`, or raise a ValueError."""
+    value = jnp.asarray(value)
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        value = value.astype(float)
+    if value.ndim != rank:
+        raise ValueError(
+            f"{name}: expected {meaning}, an array of rank {rank}; got shape {value.shape}"
+        )
+    # NumPy, because under jit even jnp.isfinite of a constant has no value.
+    if not isinstance(value, jax.core.Tracer) and not np.isfinite(value).all():
+        raise ValueError(f"{name}: expected finite values; got NaN or infinity")
+    return value
+
+
+def shape(name, value, expected, meaning):
+    """Raise a ValueError unless `value` has the shape `expected`."""
+    if value.shape != tuple(expected):
+        raise ValueError(
+            f"{name}: expected {meaning}, shape {tuple(expected)}; got shape {value.shape}"
+        )
+
+
+def at_least(name, value, minimum, *, integer=False):
+    """Raise a ValueError unless the number `value` is finite and at least `minimum`."""
+    if isinstance(value, jax.core.Tracer):
+        return
+    kind = "an integer" if integer else "a finite number"
+    if integer:
+        proper = isinstance(value, Integral) and not isinstance(value, bool) and value >= minimum
+    else:
+        proper = np.ndim(value) == 0 and bool(np.isfinite(value)) and value >= minimum
+    if not proper:
+        raise ValueError(f"{name}: expected {kind} >= {minimum}; got {value!r}")

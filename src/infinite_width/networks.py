@@ -1,0 +1,183 @@
+"""Finite fully connected networks, in any parametrisation.
+
+A network of `depth` hidden layers of `width` n computes
+
+    h^1 = W^1 x + B^1,   h^{l+1} = W^{l+1} phi(h^l) + B^{l+1},   f = h^{depth+1}.
+
+With the ratio m = width / base_width, and the exponents a, b, c that its parametrisation
+gives each layer (see `infinite_width.parametrizations`),
+
+    W = sigma m^{-a} w,   w ~ N(0, m^{-2b}),   learning rate eta m^{-c},
+    sigma = sqrt(weight_variance / d) for the first layer, sqrt(weight_variance / base_width)
+    for the others, sqrt(bias_variance) for biases.
+
+So at the base width all parametrisations are the same network with the same learning rates;
+they part ways from there, as in muTransfer (Yang et al., 2022). For `NTK` the base width
+cancels under SGD: W = sqrt(weight_variance / n) w, w ~ N(0, 1), at every width, which is what
+`infinite_width.kernels.mlp_kernels` is the limit of.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from infinite_width import _validate
+from infinite_width.activations import RELU, Activation
+from infinite_width.parametrizations import NTK, Parametrization
+
+Params = list[dict[str, Array]]
+
+
+@dataclass(frozen=True)
+class MLP:
+    """A fully connected network: its architecture, not its parameters.
+
+    Attributes:
+        width: Units n in every hidden layer.
+        depth: Number of hidden layers.
+        activation: Applied in every hidden layer.
+        parametrization: Exponents of every layer.
+        weight_variance: Variance of W times fan-in, at the base width.
+        bias_variance: Variance of the biases; with 0 there are none.
+        base_width: Width at which all parametrisations agree. 1 means plain powers of n.
+        orthogonal: Whether hidden-to-hidden weights are drawn as sqrt(n) times a Haar
+            orthogonal matrix, whose entries have the variance of Gaussian ones.
+        unit_multiplier: Whether the constant sigma sits in the initial weights, as frameworks
+            have it, and not in front of them: W = m^{-a} w, w ~ N(0, sigma^2 m^{-2b}). The
+            random function is the same; the same eta trains it differently, for the learning
+            rate of W is then free of sigma^2 (SGD) or sigma (Adam).
+        dtype: Of the parameters, and of what is computed from them.
+
+    Raises:
+        ValueError: A size is not an integer >= 1, a variance is negative or not finite, or the
+            parametrisation is for one hidden layer and `depth` is larger.
+    """
+
+    width: int
+    depth: int
+    activation: Activation = RELU
+    parametrization: Parametrization = NTK
+    weight_variance: float = 2.0
+    bias_variance: float = 0.0
+    base_width: int = 1
+    orthogonal: bool = False
+    unit_multiplier: bool = False
+    dtype: Any = jnp.float32
+
+    def __post_init__(self):
+        """Check the fields."""
+        for name in ("width", "depth", "base_width"):
+            _validate.at_least(name, getattr(self, name), 1, integer=True)
+        for name in ("weight_variance", "bias_variance"):
+            _validate.at_least(name, getattr(self, name), 0.0)
+        if self.depth > 1 and self.parametrization.a.hidden is None:
+            raise ValueError(
+                f"depth: expected 1, the parametrisation {self.parametrization.name!r} is for "
+                f"one hidden layer; got {self.depth}"
+            )
+
+    def init(self, key: PRNGKeyArray, d_in: int, d_out: int = 1) -> Params:
+        """Draw parameters for inputs of dimension `d_in`.
+
+        Returns:
+            A list over the depth + 1 layers of {"weight": [fan_in, fan_out], "bias":
+            [fan_out]}; no "bias" if `bias_variance` is 0.
+
+        Raises:
+            ValueError: `d_in` or `d_out` is not an integer >= 1.
+
+        Source: Saxe et al. (2014) for orthogonal weights; Mezzadri (2007) for drawing them.
+        """
+        _validate.at_least("d_in", d_in, 1, integer=True)
+        _validate.at_least("d_out", d_out, 1, integer=True)
+        sizes = [d_in, *[self.width] * self.depth, d_out]
+        keys = jax.random.split(key, (self.depth + 1, 2))
+        params = []
+        for layer, shape in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+            hidden = self._role(layer, "weight") == "hidden"
+            draw = _orthogonal if self.orthogonal and hidden else jax.random.normal
+            entry = {"weight": draw(keys[layer, 0], shape, self.dtype)}
+            if self.bias_variance > 0:
+                entry["bias"] = jax.random.normal(keys[layer, 1], shape[1:], self.dtype)
+            params.append({
+                kind: value * self._scale(layer, kind, d_in, initial=True)
+                for kind, value in entry.items()
+            })
+        return params
+
+    def apply(self, params: Params, x: Float[Array, "*batch d_in"]) -> Float[Array, "*batch d_out"]:
+        """Return the network's output, [..., d_out] for inputs [..., d_in]."""
+        return self.preactivations(params, x)[-1]
+
+    def preactivations(
+        self, params: Params, x: Float[Array, "*batch d_in"]
+    ) -> list[Float[Array, "*batch units"]]:
+        """Return [h^1, ..., h^depth, f].
+
+        Raises:
+            ValueError: `params` has not depth + 1 layers, or the last axis of `x` does not
+                have the first layer's fan-in.
+        """
+        if len(params) != self.depth + 1:
+            raise ValueError(f"params: expected {self.depth + 1} layers; got {len(params)}")
+        d_in = params[0]["weight"].shape[0]
+        x = jnp.asarray(x, params[0]["weight"].dtype)
+        if x.ndim == 0 or x.shape[-1] != d_in:
+            raise ValueError(f"x: expected inputs [..., {d_in}]; got shape {x.shape}")
+        result = []
+        for layer, entry in enumerate(params):
+            h = (x @ entry["weight"]) * self._scale(layer, "weight", d_in)
+            if "bias" in entry:
+                h = h + entry["bias"] * self._scale(layer, "bias", d_in)
+            result.append(h)
+            x = self.activation.phi(h)
+        return result
+
+    def learning_rates(
+        self, base: Float[Array, ""] | float = 1.0, optimizer: str = "sgd"
+    ) -> PyTree[Float[Array, ""] | float]:
+        """Return eta m^{-c} for each parameter, shaped like the list that `init` returns.
+
+        Args:
+            base: eta, the learning rate at the base width.
+            optimizer: "sgd" or "adam".
+
+        Raises:
+            ValueError: The optimiser is neither.
+        """
+        c = self.parametrization.learning_rate_exponents(optimizer)
+        kinds = ("weight", "bias") if self.bias_variance > 0 else ("weight",)
+        return [
+            {kind: base * self._power(getattr(c, self._role(layer, kind))) for kind in kinds}
+            for layer in range(self.depth + 1)
+        ]
+
+    def _role(self, layer: int, kind: str) -> str:
+        if layer == self.depth:
+            return "output" if kind == "weight" else "bias"
+        # A hidden unit's bias is a weight from a constant input: fan-in 1, like the first layer.
+        return "input" if layer == 0 or kind == "bias" else "hidden"
+
+    def _power(self, exponent: float) -> float:
+        return (self.width / self.base_width) ** -exponent
+
+    def _scale(self, layer: int, kind: str, d_in: int, initial: bool = False) -> float:
+        """Return the factor of w in W, or with `initial` the standard deviation of w."""
+        fan_in = d_in if layer == 0 else self.base_width
+        sigma = math.sqrt(self.weight_variance / fan_in if kind == "weight"
+                          else self.bias_variance)
+        exponents = self.parametrization.b if initial else self.parametrization.a
+        power = self._power(getattr(exponents, self._role(layer, kind)))
+        return power * sigma if initial == self.unit_multiplier else power
+
+
+def _orthogonal(key, shape, dtype):
+    """Return sqrt(n) Q with Q from the Haar measure on the orthogonal group."""
+    gaussian = jax.random.normal(key, shape, jnp.promote_types(dtype, jnp.float32))
+    q, r = jnp.linalg.qr(gaussian)
+    # QR fixes signs by convention; without this step Q is not uniformly distributed.
+    return (math.sqrt(shape[0]) * q * jnp.sign(jnp.diagonal(r))).astype(dtype)

@@ -1,0 +1,143 @@
+"""The book's own Sphinx extensions."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from docutils import nodes
+
+from infinite_width import claims
+
+EXTENSIONS = Path(__file__).resolve().parent.parent / "book" / "_ext"
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, EXTENSIONS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+ledger = load("claims_ledger")
+reference = load("package_reference")
+punctuation = load("formula_punctuation")
+proofs = load("folded_proofs")
+
+ENTRY = """
+[slope]
+chapter = "gp_limit/random_networks"
+statement = "It falls."
+source = "Neal 1996"
+basis = "theory of the estimator"
+predicted = -1.0
+tolerance = 0.1
+rival = { value = -0.5, says = "it falls; but (more) slowly" }
+"""
+
+
+def notebook(*texts):
+    outputs = [{"output_type": "display_data", "data": {"text/plain": text}} for text in texts]
+    return {"cells": [{"cell_type": "code", "source": "", "outputs": outputs}]}
+
+
+@pytest.mark.parametrize("measured, error", [(-1.02, 0.031), (-0.95, None), (3.0, None)])
+def test_the_ledger_reads_the_cards_that_claims_check_stores(measured, error):
+    (claim,) = ledger.parse_claims(ENTRY)
+    card = claims.Card(claim, measured, error)
+    stored = ledger.parse_measurements(notebook("something else", repr(card)))
+    assert stored == {"slope": card.outcome if card.holds else f"✗ {card.outcome}"}
+
+
+def test_the_ledger_reads_one_sided_cards_and_lists_of_lines():
+    line = "✓ tail: measured 0.31 ± 0.02; above 0.1; ruled out 0 (it is Gaussian)"
+    assert ledger.parse_measurements(notebook([line, "\n"])) == {"tail": "0.31 ± 0.02"}
+
+
+def test_what_has_not_run_is_not_measured():
+    assert ledger.parse_measurements({}) == {}
+    assert ledger.parse_measurements({"cells": [{"cell_type": "code", "source": ""}]}) == {}
+    assert ledger.parse_measurements(notebook("slope: measured 1")) == {}
+
+
+def test_no_claims():
+    assert ledger.parse_claims("") == []
+    assert ledger.summary(0, 0, []) == "The book makes no claim yet."
+
+
+def test_the_summary_counts():
+    assert ledger.summary(1, 1, ["1"]).endswith(
+        "1 claim in 1 chapter. In the stored run every one of them held."
+    )
+    assert "1 held, 1 did not, and 1 have not been run" in ledger.summary(3, 2, ["1", "✗ 2"])
+
+
+@pytest.mark.parametrize("line", ['statement = "It falls."', "predicted = -1.0"])
+def test_an_incomplete_claim_is_named(line):
+    with pytest.raises(ValueError, match="slope"):
+        ledger.parse_claims(ENTRY.replace(line, ""))
+
+
+def test_a_notebook_is_called_by_its_heading():
+    cells = [
+        {"cell_type": "code", "source": "# no title"},
+        {"cell_type": "markdown", "source": ["# Random networks\n", "text"]},
+    ]
+    assert ledger.notebook_title({"cells": cells}, "x") == "Random networks"
+    assert ledger.notebook_title({}, "gp_limit/x") == "gp_limit/x"
+
+
+def test_formulas_in_docstrings_stay_as_they_are():
+    lines = [
+        "With `a_` and q * q:",
+        "",
+        "    K^1 = s |x|_2 * x'/d,",
+        "    K^2 = K^1",
+        "",
+        "Args:",
+        "    x: Inputs x_.",
+        "",
+    ]
+    assert reference.plain_docstring(lines) == [
+        r"With `a_` and q \* q:",
+        "",
+        ".. code-block:: text",
+        "",
+        "    K^1 = s |x|_2 * x'/d,",
+        "    K^2 = K^1",
+        "",
+        "Args:",
+        r"    x: Inputs x\_.",
+        "",
+    ]
+
+
+def test_lists_and_directives_in_docstrings_stay_what_they_are():
+    lines = ["Two things:", "", "- one,", "- two.", "", ".. note::", "", "    Text."]
+    assert reference.plain_docstring(lines) == lines
+
+
+@pytest.mark.parametrize(
+    "before, after, bound",
+    [("so ", ". Then", "x."), ("(", ") and", "(x)"), ("the ", "-dimensional one", "x-dimensional")],
+)
+def test_punctuation_stays_with_its_formula(before, after, bound):
+    page = nodes.paragraph("", "", nodes.Text(before), nodes.math("", "x"), nodes.Text(after))
+    punctuation.bind_punctuation(None, page)
+    assert [n.astext() for n in page if isinstance(n, nodes.inline)] == [bound]
+    assert page.astext() == f"{before}x{after}"
+
+
+def test_a_formula_among_words_is_left_alone():
+    page = nodes.paragraph("", "", nodes.Text("so "), nodes.math("", "x"), nodes.Text(" is"))
+    punctuation.bind_punctuation(None, page)
+    assert [type(n) for n in page] == [nodes.Text, nodes.math, nodes.Text]
+
+
+def test_only_proofs_that_ask_for_it_fold_and_none_keeps_the_common_id():
+    page = nodes.section()
+    for classes in (["proof"], ["proof", "dropdown"]):
+        box = nodes.admonition("", nodes.paragraph(text="Proof."), classes=classes, ids=["proof"])
+        page += proofs.proof_node("", box)
+    proofs.fold_proofs(None, page)
+    assert [type(n).__name__ for n in page] == ["proof_node", "raw", "proof_node", "raw"]
+    assert all(b["ids"] == [] and b["classes"] == ["proof"] for b in page.findall(nodes.admonition))

@@ -1,0 +1,102 @@
+"""The chapters as stored obey the rules of style; each rule is shown to fail."""
+
+import copy
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import notebooks  # noqa: E402
+
+from infinite_width import exercises  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("path", notebooks.CHAPTERS, ids=notebooks.NAMES)
+def test_chapter(path):
+    chapter = notebooks.read(path)
+    assert notebooks.problems(chapter) == []
+    assert notebooks.exercise_problems(chapter) == []
+    assert len(set(notebooks.claims_checked(chapter))) >= 6
+    assert path.stat().st_size < 3_000_000
+
+
+def test_there_are_chapters():
+    assert notebooks.CHAPTERS
+
+
+def good():
+    return notebooks.read(notebooks.CHAPTERS[0])
+
+
+def spoil(change):
+    chapter = copy.deepcopy(good())
+    change(chapter, notebooks.code_cells(chapter))
+    return notebooks.problems(chapter) + notebooks.exercise_problems(chapter)
+
+
+def stderr(chapter, cells):
+    cells[0].outputs.append(nbformat.v4.new_output("stream", name="stderr", text="warning"))
+
+
+def bare_figure(chapter, cells):
+    cells[0].outputs.append(nbformat.v4.new_output("display_data", {"image/png": "aaaa"}))
+
+
+def heavy_figure(chapter, cells):
+    metadata = {"image/png": {"alt": "something"}}
+    cells[0].outputs.append(
+        nbformat.v4.new_output("display_data", {"image/png": "a" * 210_000}, metadata=metadata)
+    )
+
+
+def lost_solution(chapter, cells):
+    chapter.cells = [c for c in chapter.cells if "solution" not in notebooks.tags(c)]
+
+
+def accepted_stub(chapter, cells):
+    for cell in cells:
+        if "exercise" in notebooks.tags(cell):
+            for output in cell.outputs:
+                output["data"] = {"text/plain": "✓"}
+
+
+@pytest.mark.parametrize("change, complaint", [
+    (lambda n, c: setattr(c[3], "execution_count", None), "not all executed"),
+    (lambda n, c: setattr(c[3], "source", "\n".join("x = 1" for _ in range(26))), "26 lines"),
+    (lambda n, c: setattr(c[3], "source", "import x  # noqa"), "silenced warning"),
+    (stderr, "stderr"),
+    (bare_figure, "without alt text"),
+    (heavy_figure, "kB"),
+    (lambda n, c: n.cells.append(nbformat.v4.new_markdown_cell("TODO")), "placeholder"),
+    (lambda n, c: n.cells.__delitem__(0), "At a glance"),
+    (lambda n, c: n.metadata.update(widgets={"a": 1}), "metadata"),
+    (lambda n, c: c[3].update(source="open('/tmp/x')"), "path of a machine"),
+    (lost_solution, "stub without solution"),
+    (accepted_stub, "not shown as open"),
+])
+def test_each_rule_can_fail(change, complaint):
+    if complaint == "At a glance":
+        def change(chapter, cells):
+            chapter.cells = [c for c in chapter.cells if "At a glance" not in c.source]
+    assert any(complaint in problem for problem in spoil(change))
+    assert not any(complaint in problem for problem in notebooks.problems(good()))
+
+
+def test_every_exercise_of_the_list_is_in_one_chapter():
+    used = [id for path in notebooks.CHAPTERS
+            for id in {i for c in notebooks.code_cells(notebooks.read(path))
+                       for i in notebooks.EXERCISE.findall(c.source)}]
+    assert sorted(used) == sorted(exercises.load())
+
+
+def test_addresses_agree():
+    sys.path.insert(0, str(ROOT / "tools"))
+    import repository
+
+    found = repository.addresses()
+    assert len(found) == 1 + len(notebooks.CHAPTERS)
+    assert len(set(found.values())) == 1 and found["_config.yml"].startswith("https://")

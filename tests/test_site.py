@@ -1,0 +1,455 @@
+"""The website: it builds without a warning, holds together, and works in a real browser.
+
+Each rule is a function that returns the faults that it finds. It is applied to every page, and
+once to a bad page, where it has to find them.
+"""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlparse
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+PAGES = [TOC["root"]] + [c["file"] for part in TOC["parts"] for c in part["chapters"]]
+CHAPTERS = [page for page in PAGES if (ROOT / f"{page}.ipynb").is_file()]
+HERE = "site.invalid"
+VIEWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
+EMBEDS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src"}
+LINKED = {"stylesheet", "icon", "shortcut icon", "preload", "prefetch", "modulepreload", "manifest"}
+
+
+def load_site_server():
+    spec = importlib.util.spec_from_file_location("site_server", ROOT / "tests/site_server.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+site_server = load_site_server()
+
+
+# ---- The build ----
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """Build the site as `make book` does, into a folder of its own."""
+    out = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-W", "ignore::SyntaxWarning"]
+    command += [Path(sys.executable).with_name("jupyter-book"), "build", ROOT]
+    command += ["--path-output", out, "--all", "--nitpick", "--warningiserror", "--keep-going"]
+    run = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=ROOT)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", run.stdout + run.stderr).splitlines()
+    warnings = [line for line in lines if re.search(r"WARNING|ERROR|CRITICAL", line)]
+    return run.returncode, "\n".join(warnings or lines[-40:]), out / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def site(build):
+    status, _, folder = build
+    if status:
+        pytest.fail("the site does not build: test_the_site_builds says why", pytrace=False)
+    return folder
+
+
+def test_the_site_builds(build):
+    status, messages, _ = build
+    assert status == 0, f"the site does not build:\n{messages}"
+
+
+def read(path):
+    return BeautifulSoup(path.read_text("utf-8"), "html.parser")
+
+
+@pytest.fixture(scope="module")
+def soups(site):
+    return {
+        path.relative_to(site).as_posix(): read(path)
+        for path in sorted(site.rglob("*.html"))
+        if "_static" not in path.relative_to(site).parts
+    }
+
+
+def test_every_page_of_the_contents_is_built(soups):
+    assert {f"{page}.html" for page in PAGES} <= set(soups)
+
+
+# ---- Links, images, resources ----
+
+
+def broken_links(soups, files):
+    """Find links inside the site that lead to no page, no file or no anchor."""
+    anchors = {
+        name: {tag.get("id") for tag in soup.find_all(id=True)}
+        | {tag.get("name") for tag in soup.find_all("a", attrs={"name": True})}
+        for name, soup in soups.items()
+    }
+    faults = []
+    for name, soup in soups.items():
+        for link in soup.find_all("a", href=True):
+            target = urlparse(urljoin(f"http://{HERE}/{name}", link["href"]))
+            if target.netloc != HERE or link["href"] in ("#", ""):
+                continue
+            path = unquote(target.path).lstrip("/")
+            anchor = unquote(target.fragment)
+            if path not in files:
+                faults.append(f"{name}: {link['href']} leads to no file")
+            elif anchor and path in anchors and anchor not in anchors[path]:
+                faults.append(f"{name}: {link['href']} leads to no anchor")
+    return faults
+
+
+def images_without_text(soup):
+    """Find images whose alternative text is missing, empty or only a file's name."""
+    images = soup.find_all("img")
+    bad = re.compile(r"^\s*$|\.(png|svg|jpe?g|gif|webp)$|^_?images?/")
+    return [str(image)[:120] for image in images if bad.search(image.get("alt", ""))]
+
+
+def foreign_resources(soup):
+    """Find scripts, styles, fonts, images and frames that another host would have to send."""
+    found = [
+        tag[attribute]
+        for tag in soup.find_all(list(EMBEDS))
+        if (attribute := EMBEDS[tag.name]) in tag.attrs
+    ]
+    found += [
+        tag["href"]
+        for tag in soup.find_all("link", href=True)
+        if " ".join(tag.get("rel", [])) in LINKED
+    ]
+    styles = " ".join(tag.get_text() for tag in soup.find_all("style"))
+    return [url for url in found if urlparse(url).netloc] + foreign_in_css(styles)
+
+
+def foreign_in_css(text):
+    """Find addresses of other hosts that a style sheet would load."""
+    return re.findall(r"(?:url\(\s*|@import\s+)['\"]?((?:https?:)?//[^'\")\s]+)", text)
+
+
+def wrong_launch_links(soup, page, repository):
+    """Compare the launch buttons of a chapter with the repository's address."""
+    owner = urlparse(repository["url"]).path.strip("/")
+    branch = repository["branch"]
+    expected = {
+        "colab.research.google.com": f"/github/{owner}/blob/{branch}/{page}.ipynb",
+        "mybinder.org": f"/v2/gh/{owner}/{branch}?urlpath=lab/tree/{page}.ipynb",
+    }
+    faults = []
+    for host, tail in expected.items():
+        links = {a["href"] for a in soup.find_all("a", href=re.compile(f"//{re.escape(host)}/"))}
+        if f"https://{host}{tail}" not in links:
+            faults.append(f"no link https://{host}{tail} among {sorted(links)}")
+    return faults
+
+
+def test_links_resolve(soups, site):
+    files = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
+    assert broken_links(soups, files) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_images_have_alternative_text(soups, page):
+    assert images_without_text(soups[f"{page}.html"]) == []
+
+
+def test_no_page_refers_to_another_host(soups):
+    assert {name: urls for name, soup in soups.items() if (urls := foreign_resources(soup))} == {}
+
+
+def test_no_style_sheet_refers_to_another_host(site):
+    sheets = list(site.rglob("*.css"))
+    assert sheets
+    assert [url for sheet in sheets for url in foreign_in_css(sheet.read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_launch_buttons_point_to_the_repository(soups, page):
+    assert wrong_launch_links(soups[f"{page}.html"], page, CONFIG["repository"]) == []
+
+
+BAD = """<!doctype html><html lang="en"><head><title>Bad</title>
+<style>body { margin: 0; background: #fff } @import url(https://fonts.example/a.css);</style>
+<link rel="stylesheet" href="https://styles.example/b.css"></head><body><article class="bd-article">
+<p><a href="absent.html">gone</a> <a href="#nowhere">nowhere</a></p>
+<img src="https://images.example/c.png" alt=""><img src="x.png" alt="_images/x.png">
+<p class="faint" style="color: #bbb">faint</p>
+<p class="math">\\(x^2\\) and $$y$$</p>
+<div style="width: 2000px">wide</div>
+<div class="player"><img src="data:," alt="a frame"><input type="range" max="3" value="0"></div>
+<a href="https://colab.research.google.com/github/someone/else/blob/main/a.ipynb">Colab</a>
+<script>console.error("a message"); undefinedFunction();</script>
+<script src="https://scripts.example/d.js"></script>
+</article></body></html>"""
+
+
+def test_the_rules_find_the_faults_of_a_bad_page():
+    soup = BeautifulSoup(BAD, "html.parser")
+    assert len(broken_links({"bad.html": soup}, {"bad.html"})) == 2
+    assert len(images_without_text(soup)) == 2
+    assert len(foreign_resources(soup)) == 4
+    assert len(wrong_launch_links(soup, "book/a", CONFIG["repository"])) == 2
+
+
+# ---- In the browser ----
+
+
+@pytest.fixture(scope="module")
+def browser():
+    executable = site_server.chromium()
+    if executable is None:
+        message = "no chromium on this machine: install it, or set CHROMIUM to its path"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    with site_server.browser(executable) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    with site_server.serve(site) as where:
+        yield where
+
+
+@pytest.fixture(scope="module")
+def bad_address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bad")
+    (folder / "bad.html").write_text(BAD, "utf-8")
+    with site_server.serve(folder) as where:
+        yield where
+
+
+SETTLED = """async () => {
+    for (const image of document.images) image.loading = "eager";
+    await Promise.all([...document.images].map(image => image.decode().catch(() => {})));
+    if (window.MathJax?.startup?.promise) await MathJax.startup.promise;
+    await document.fonts.ready;
+}"""
+
+
+class Visit:
+    """A page in the browser, with what went wrong while it loaded."""
+
+    def __init__(self, browser, url, width=1280, mode="light"):
+        self.origin = urlparse(url).netloc
+        self.faults, self.foreign = [], []
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=mode
+        )
+        self.context.route("**/*", self._route)
+        self.context.add_init_script(f"localStorage.mode = localStorage.theme = '{mode}'")
+        self.tab = self.context.new_page()
+        self.tab.on("console", self._console)
+        self.tab.on("pageerror", lambda error: self.faults.append(f"script error: {error}"))
+        self.tab.on("response", self._response)
+        self.tab.goto(url, wait_until="load")
+        self.tab.evaluate(SETTLED)
+
+    def _route(self, route):
+        url = urlparse(route.request.url)
+        if url.scheme in ("http", "https", "ws", "wss") and url.netloc != self.origin:
+            self.foreign.append(route.request.url)
+            route.abort()
+        else:
+            route.continue_()
+
+    def _console(self, message):
+        if message.type == "error":
+            self.faults.append(f"console: {message.text}")
+
+    def _response(self, response):
+        if response.status >= 400:
+            self.faults.append(f"status {response.status}: {response.url}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.context.close()
+
+
+def maths_faults(tab):
+    """Find formulas that are not typeset, that failed, or that show their source."""
+    return tab.evaluate("""() => {
+        const faults = [];
+        const seen = new Set();
+        for (const source of document.querySelectorAll(".bd-article .math"))
+            if (!source.querySelector("mjx-container"))
+                faults.push("not typeset: " + source.textContent.slice(0, 60));
+        for (const error of document.querySelectorAll("mjx-merror, [data-mjx-error]"))
+            faults.push("MathJax: " + error.textContent.slice(0, 60));
+        const walker = document.createTreeWalker(
+            document.querySelector(".bd-article"), NodeFilter.SHOW_TEXT);
+        for (let node; (node = walker.nextNode());) {
+            if (node.parentElement.closest("pre, code, script, style, mjx-container, .math"))
+                continue;
+            const raw = node.data.match(/\\$\\$|\\\\[([]|\\$[^$\\s][^$]*\\$/);
+            if (raw) faults.push("raw mathematics: " + node.data.trim().slice(0, 60));
+        }
+        return faults;
+    }""")
+
+
+def overflow_faults(tab):
+    """Find what makes a page wider than its window; what scrolls inside itself is fine."""
+    return tab.evaluate("""() => {
+        const root = document.documentElement;
+        if (root.scrollWidth <= root.clientWidth + 1) return [];
+        const faults = [`the page is ${root.scrollWidth} wide in ${root.clientWidth}`];
+        const contained = (element) => {
+            for (let up = element.parentElement; up && up !== document.body; up = up.parentElement)
+                if (getComputedStyle(up).overflowX !== "visible") return true;
+            return false;
+        };
+        for (const element of document.body.querySelectorAll("*")) {
+            const box = element.getBoundingClientRect();
+            if (box.width && box.right > root.clientWidth + 1 && !contained(element))
+                faults.push(`${element.tagName}.${element.className} ends at ${box.right}`);
+        }
+        return faults.slice(0, 6);
+    }""")
+
+
+def contrast_faults(tab):
+    """Find text whose contrast with its background is below the 4.5 of WCAG's level AA."""
+    return tab.evaluate("""() => {
+        const canvas = document.createElement("canvas").getContext("2d", {
+            willReadFrequently: true, colorSpace: "srgb" });
+        const rgba = (colour) => {
+            canvas.clearRect(0, 0, 1, 1);
+            canvas.fillStyle = colour;
+            canvas.fillRect(0, 0, 1, 1);
+            const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+            return [r, g, b, a / 255];
+        };
+        const over = (top, under) =>
+            [0, 1, 2].map(i => top[3] * top[i] + (1 - top[3]) * under[i]).concat(1);
+        const background = (element) => {
+            const layers = [];
+            for (let up = element; up; up = up.parentElement) {
+                const colour = rgba(getComputedStyle(up).backgroundColor);
+                layers.push(colour);
+                if (colour[3] === 1) break;
+            }
+            return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255, 1]);
+        };
+        const luminance = (colour) => colour.slice(0, 3).map(v => v / 255)
+            .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+            .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+        const faults = new Set();
+        const walker = document.createTreeWalker(
+            document.querySelector(".bd-article"), NodeFilter.SHOW_TEXT);
+        for (let node; (node = walker.nextNode());) {
+            const element = node.parentElement;
+            if (!node.data.trim() || !element.checkVisibility({ visibilityProperty: true }))
+                continue;
+            if (element.closest("mjx-assistive-mml, script, style, .headerlink")) continue;
+            const under = background(element);
+            const text = over(rgba(getComputedStyle(element).color), under);
+            const [low, high] = [luminance(under), luminance(text)].sort((a, b) => a - b);
+            const ratio = (high + 0.05) / (low + 0.05);
+            if (ratio < 4.5)
+                faults.add(`${ratio.toFixed(2)} ${element.tagName}.${element.className}: `
+                    + node.data.trim().slice(0, 40));
+        }
+        return [...faults].slice(0, 12);
+    }""")
+
+
+def player_faults(tab):
+    """Find players whose picture does not change when their slider moves."""
+    return tab.evaluate("""() => {
+        const faults = [];
+        const shown = (player) => [...player.querySelectorAll("img, canvas, output")]
+            .map(part => `${part.src} ${part.hidden} ${part.textContent}`).join();
+        for (const player of document.querySelectorAll(".player")) {
+            const slider = player.querySelector("input[type=range]");
+            const before = shown(player);
+            slider.value = slider.value === slider.max ? slider.min : slider.max;
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+            if (shown(player) === before) faults.push(player.id || "a player does not move");
+        }
+        return faults;
+    }""")
+
+
+@pytest.mark.parametrize("width, mode", VIEWS)
+@pytest.mark.parametrize("page", PAGES)
+def test_page_in_the_browser(browser, address, page, width, mode):
+    with Visit(browser, f"{address}/{page}.html", width, mode) as visit:
+        assert visit.tab.locator("html").get_attribute("data-theme") == mode
+        assert maths_faults(visit.tab) == []
+        assert overflow_faults(visit.tab) == []
+        assert contrast_faults(visit.tab) == []
+        assert player_faults(visit.tab) == []
+        assert visit.tab.evaluate("document.fonts.check('16px \"Source Serif 4\"')")
+        assert visit.foreign == []
+        assert visit.faults == []
+
+
+def test_the_browser_rules_find_the_faults_of_a_bad_page(browser, bad_address):
+    with Visit(browser, f"{bad_address}/bad.html", 390) as visit:
+        assert len(visit.foreign) == 3
+        assert any("a message" in fault for fault in visit.faults)
+        assert any("undefinedFunction" in fault for fault in visit.faults)
+        assert len(maths_faults(visit.tab)) == 1
+        assert overflow_faults(visit.tab)
+        assert any("faint" in fault for fault in contrast_faults(visit.tab))
+        assert player_faults(visit.tab)
+
+
+def test_folded_parts_open(browser, address):
+    opened = 0
+    for page in CHAPTERS:
+        with Visit(browser, f"{address}/{page}.html") as visit:
+            for fold in visit.tab.locator("details.folded-proof, details.sd-dropdown").all():
+                fold.locator("summary").first.click()
+                assert fold.get_attribute("open") is not None
+                opened += 1
+            for fold in visit.tab.locator(".admonition.toggle").all():
+                before = fold.bounding_box()["height"]
+                fold.locator(".admonition-title").first.click(position={"x": 5, "y": 5})
+                visit.tab.wait_for_timeout(500)
+                assert fold.bounding_box()["height"] > before
+                opened += 1
+    assert opened or not CHAPTERS
+
+
+def test_the_colour_switch_changes_the_background(browser, address):
+    with Visit(browser, f"{address}/{PAGES[0]}.html") as visit:
+        background = "getComputedStyle(document.body).backgroundColor"
+        seen = {visit.tab.evaluate(background)}
+        for _ in range(3):
+            visit.tab.locator("button.theme-switch-button:visible").first.click()
+            seen.add(visit.tab.evaluate(background))
+        assert len(seen) == 2
+        assert visit.faults == []
+
+
+@pytest.mark.parametrize(
+    "word, page",
+    [("ledger", "book/claims"), ("kurtosis", "book/gp_limit/random_networks")],
+)
+def test_search_finds(browser, address, word, page):
+    with Visit(browser, f"{address}/search.html?q={word}") as visit:
+        results = visit.tab.locator("#search-results a")
+        results.first.wait_for(timeout=10_000)
+        found = {urlparse(a.get_attribute("href")).path for a in results.all()}
+        assert any(path.endswith(f"{page}.html") for path in found), found
+        assert visit.foreign == []
+        assert visit.faults == []
+
+
+def test_search_finds_nothing_for_a_word_that_the_book_lacks(browser, address):
+    with Visit(browser, f"{address}/search.html?q=zyzzyva") as visit:
+        visit.tab.locator("#search-results .search-summary").wait_for(timeout=10_000)
+        visit.tab.wait_for_timeout(300)
+        assert visit.tab.locator("#search-results li a").count() == 0
