@@ -599,6 +599,18 @@ def test_structured_derivatives_with_and_without_rules(jacobian_rules, structure
     assert_matches(jax.jit(ntk)(x1, x2, params), brute_force_ntk(apply, params, x1, x2))
 
 
+@pytest.mark.parametrize("method", EXPLICIT[1:], ids=lambda method: method.name.lower())
+def test_empirical_ntk_of_two_outputs(method):
+    """A network that returns a pair: the kernel is a pair as well."""
+    heads = stax.parallel(dense(2), dense(3))
+    apply, params = initialised(stax.serial(dense(4), stax.Erf(), stax.FanOut(2), heads), X1.shape)
+    x1, x2 = jnp.asarray(X1), jnp.asarray(X2)
+    kernels = jax.jit(nt.empirical_ntk_fn(apply, trace_axes=(), implementation=method))
+    for i, kernel in enumerate(kernels(x1, x2, params)):
+        expected = brute_force_ntk(lambda p, x, i=i: apply(p, x)[i], params, x1, x2)
+        assert_matches(kernel, expected)
+
+
 def test_empirical_ntk_outside_jit():
     apply, params, x1, x2 = network_case("shallow")
     ntk = nt.empirical_ntk_fn(apply, trace_axes=(), implementation=METHODS.STRUCTURED_DERIVATIVES)

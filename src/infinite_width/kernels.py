@@ -92,16 +92,21 @@ def _mlp_kernels(x1, x2, weight_variance, bias_variance, symmetric, depth, activ
         q1 = q2 = jnp.diagonal(nngp)
     else:
         q1, q2 = (scale * (x**2).sum(1) + bias_variance for x in (x1, x2))
-    for _ in range(depth):
+
+    def layer(_, carry):
+        nngp, ntk, q1, q2 = carry
         pair = q1[:, None], q2[None, :], nngp
         ntk = weight_variance * ntk * activation.dual_derivative(*pair)
         nngp = weight_variance * activation.dual(*pair) + bias_variance
-        ntk = ntk + nngp
         if symmetric:
             q1 = q2 = jnp.diagonal(nngp)
         else:
             q1, q2 = (weight_variance * activation.dual(q, q, q) + bias_variance
                       for q in (q1, q2))
+        return nngp, nngp + ntk, q1, q2
+
+    # One compiled layer for any depth.
+    nngp, ntk, *_ = jax.lax.fori_loop(0, depth, layer, (nngp, ntk, q1, q2))
     return Kernels(nngp, ntk)
 
 

@@ -8,22 +8,22 @@ where its own documentation says ``import neural_tangents as nt`` and
 ``from neural_tangents import stax``. Everything then works as documented there.
 
 neural-tangents (Novak et al. 2020, https://arxiv.org/abs/1912.02803) is the reference
-implementation of infinite-width kernels. Its last release, 0.6.5, is of 2023, and its
-repository is archived. It asks for names that JAX has since removed, so that it can no
-longer be imported, and for TensorFlow, which only its subpackage ``experimental`` uses.
+implementation of infinite-width kernels. 0.6.5 is its last release; its repository is
+archived. It asks for names that JAX has since removed, so that it can no longer be imported,
+and for TensorFlow, which only its subpackage ``experimental`` uses.
 
 Importing this module imports neural-tangents and repairs it in place; ``infinite_width``
 itself never does so. What was broken, since when, and why each repair is equivalent is
-said where it is repaired: here for what stops the import, and in
-``_neural_tangents_repairs`` for what breaks later. JAX itself is left as it was.
+said where it is repaired: here for what stops the import, and for what breaks later in
+``_neural_tangents_empirical`` and ``_neural_tangents_predict``. JAX itself is left as it was.
 
 Good to know:
 
 - ``nt.experimental``, the bridge to TensorFlow, is an empty stand-in.
 - In float32 the diagonal of a deep kernel can lose three digits to rounding. Compare
   kernels in float64 (``JAX_ENABLE_X64=1``).
-- With ``jax_threefry_partitionable`` on, which is today's default, the same key gives
-  other parameters than it gave when neural-tangents was released.
+- With ``jax_threefry_partitionable`` on, the default since jax 0.5, the same key gives other
+  parameters than it gave when neural-tangents was released.
 
 Raises:
     ImportError: neural-tangents is missing, or is not 0.6.5.
@@ -46,7 +46,7 @@ import jax.extend.core
 import jax.extend.linear_util
 import jax.interpreters.ad
 
-from infinite_width import _neural_tangents_repairs
+from infinite_width import _neural_tangents_empirical, _neural_tangents_predict
 
 __all__ = ["nt", "stax"]
 
@@ -100,9 +100,9 @@ def _names_of_old_jax() -> Iterator[None]:
 
     - ``jax.core.{Jaxpr, JaxprEqn, Literal, Primitive, Var}``: removed in jax 0.6. The same
       classes are public in ``jax.extend.core``.
-    - ``jax.interpreters.ad.zeros_like_p``: removed in jax 0.9. It is only a key in two
+    - ``jax.interpreters.ad.zeros_like_p``: gone by jax 0.10. It is only a key in two
       tables of rules. No equation uses that primitive any more, so any new key will do.
-    - ``jax.util.{safe_map, safe_zip}``: removed in jax 0.7, the module in 0.8. Both are
+    - ``jax.util.{safe_map, safe_zip}``: removed in jax 0.7, the module by 0.10. They are
       `map` and `zip` that return lists and insist on equal lengths.
 
     Names are looked up in the modules' dictionaries, because asking a module for a
@@ -139,4 +139,5 @@ _stand_in_for_experimental()
 with _names_of_old_jax():
     import neural_tangents as nt
     from neural_tangents import stax
-_neural_tangents_repairs.apply()
+_neural_tangents_empirical.apply()
+_neural_tangents_predict.apply()

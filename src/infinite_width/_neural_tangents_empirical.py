@@ -1,30 +1,26 @@
-"""What breaks inside neural-tangents 0.6.5 on today's JAX, and its repair.
+"""What breaks inside neural-tangents 0.6.5 on today's JAX, and its repair: empirical kernels.
 
-`apply` puts the functions of this module in the place of neural-tangents' own. Each says
-what broke, since which version of JAX, and why it is equivalent. They use public JAX where
-neural-tangents used private parts.
+`apply` puts functions of this module in the place of neural-tangents' own. Each says what
+broke, since which version of JAX (by its change log, or "by" the version in which it was
+seen), and why it is equivalent. They use public JAX where neural-tangents used private parts.
 """
 
-import contextlib
 import functools
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.core
 import jax.extend.core
 import jax.extend.source_info_util
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
 from jax.interpreters import ad
 
 
 def apply() -> None:
-    """Repair neural-tangents, which must have been imported."""
-    import neural_tangents as nt
-    from neural_tangents._src import empirical, predict
+    """Repair neural-tangents' empirical kernels; it must have been imported."""
+    from neural_tangents._src import empirical
 
     empirical._get_primals_out_and_pullback = _primals_out_and_pullback
     empirical._eqn_vjp_fn = _equation_transpose
@@ -34,23 +30,12 @@ def apply() -> None:
     empirical._std_basis = _standard_basis
     empirical._unravel_array_into_pytree = _unravel
     empirical._get_fx_axis_and_dtype = _output_axes_and_dtype
-    # jax.interpreters.ad exports `source_info_util` no more (since 0.4.26). The backward pass
-    # only names profiler entries with it. These are the names that are still asked of `ad`.
+    # `jax.interpreters.ad.source_info_util` is gone since jax 0.4.26; the backward pass names
+    # profiler entries with it. These three are all that is still asked of `ad`.
     empirical.ad = types.SimpleNamespace(
         source_info_util=jax.extend.source_info_util,
         primitive_jvps=ad.primitive_jvps,
         is_undefined_primal=ad.is_undefined_primal,
-    )
-
-    predict.lru_cache = _untraced_cache
-    # `_untraced_cache` enters this context where that can work.
-    predict.jax = types.SimpleNamespace(
-        core=types.SimpleNamespace(eval_context=contextlib.nullcontext),
-        default_backend=jax.default_backend,
-    )
-    predict.sp = types.SimpleNamespace(linalg=types.SimpleNamespace(eigvalsh=_eigvalsh))
-    nt.predict.gradient_descent_mse_ensemble = _with_untraced_kernel(
-        predict.gradient_descent_mse_ensemble
     )
 
 
@@ -62,9 +47,9 @@ def _primals_out_and_pullback(
 ) -> tuple[Any, Callable]:
     """Outputs of `function`, and neural-tangents' backward pass through its linearisation.
 
-    Broken: `jax.interpreters.ad.linearize` and `linear_util.wrap_init` changed what they take
-    and return (jax 0.4.36, 0.6). `jax.linearize` gives the same linear map, and
-    `jax.make_jaxpr` its equations.
+    Broken: `linear_util.wrap_init` demands debugging information (jax 0.5.1), and what the
+    private `ad.linearize` returns has changed (by 0.7). `jax.linearize` gives the same linear
+    map, and `jax.make_jaxpr` its equations.
     """
     from neural_tangents._src.empirical import _backward_pass
 
@@ -97,7 +82,7 @@ def _primals_out_and_pullback(
 def _with_slices(closed: Any, *arguments: jax.Array) -> list[jax.Array]:
     """Evaluate a jaxpr, taking slices where it has `split`.
 
-    Broken: since jax 0.4.36 `jnp.split` is a primitive of its own. It has several outputs, and
+    Broken: `jnp.split` has become a primitive (jax 0.4.38). It has several outputs, and
     neural-tangents follows primitives with one. Before, it was these slices.
     """
     values = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
@@ -125,9 +110,9 @@ def _with_slices(closed: Any, *arguments: jax.Array) -> list[jax.Array]:
 def _equation_transpose(equation: Any, cotangent: Any, *inputs: Any) -> Sequence[Any]:
     """Cotangents of an equation's linear inputs, None for the others.
 
-    Broken: `ad.source_info_util` (gone in jax 0.4.26), the calling convention of transposition
-    rules (0.8), `ad.reducing_transposes` (gone in 0.10). `jax.linear_transpose` of the equation
-    applies the same rules.
+    Broken: `ad.source_info_util` (gone in jax 0.4.26), `ad.reducing_transposes` (gone in 0.10),
+    `Primitive.map_primitive` (by 0.12), and how transposition rules are called (by 0.10).
+    `jax.linear_transpose` of the equation applies the same rules.
     """
     if equation is None:  # the identity
         return (cotangent,)
@@ -152,7 +137,7 @@ def _equation_transpose(equation: Any, cotangent: Any, *inputs: Any) -> Sequence
 def _read_primal(values: dict, variable: Any) -> Any:
     """The value of a variable, or that it has none.
 
-    Broken: `jax.core.DShapedArray` (gone in jax 0.10); without dynamic shapes nothing is left
+    Broken: `jax.core.DShapedArray` (gone by jax 0.10); without dynamic shapes nothing is left
     of what was done with it.
     """
     if isinstance(variable, jax.extend.core.Literal):
@@ -163,7 +148,7 @@ def _read_primal(values: dict, variable: Any) -> Any:
 def _write_cotangent(primitive: Any, cotangents: dict, variable: Any, value: Any) -> None:
     """Add to the cotangent of a variable.
 
-    Broken: `ad.config` (gone in jax 0.4.36), which switched on a check of types.
+    Broken: `ad.config` (gone in jax 0.4.26), which switched on a check of types.
     """
     if value is None or isinstance(value, ad.Zero):
         return
@@ -177,7 +162,7 @@ def _write_cotangent(primitive: Any, cotangents: dict, variable: Any, value: Any
 def _flops(function: Callable, optimize: bool, *arguments: Any, **options: Any) -> float:
     """Cost of a call, by which `NtkImplementation.AUTO` chooses.
 
-    Broken: the compiled `cost_analysis` returns a dictionary, no list of one (jax 0.5).
+    Broken: the compiled `cost_analysis` returns a dictionary, no list of one (jax 0.4.38).
     """
     lowered = jax.jit(function).lower(*arguments, **options)
     return (lowered.compile() if optimize else lowered).cost_analysis()["flops"]
@@ -189,7 +174,7 @@ def _flops(function: Callable, optimize: bool, *arguments: Any, **options: Any) 
 def _standard_basis(tree: Any) -> Any:
     """A tree like `tree` whose leaves have a new first axis: the standard basis.
 
-    Broken: `jnp.size` of abstract values (deprecated in jax 0.12).
+    Broken: `jnp.size` of abstract values (deprecated by jax 0.10).
     """
     leaves = jax.tree_util.tree_leaves(tree)
     size = sum(int(np.prod(leaf.shape)) for leaf in leaves)
@@ -199,7 +184,7 @@ def _standard_basis(tree: Any) -> Any:
 def _unravel(tree: Any, axis: int, array: jax.Array) -> Any:
     """Cut `array` along `axis` into leaves shaped like those of `tree`.
 
-    Broken: as in `_standard_basis`.
+    Broken: as in `_standard_basis`, for networks with several outputs.
     """
     leaves, structure = jax.tree_util.tree_flatten(tree)
     axis %= max(array.ndim, 1)
@@ -214,76 +199,9 @@ def _unravel(tree: Any, axis: int, array: jax.Array) -> Any:
 def _output_axes_and_dtype(output: Any, axes: Any, params: Any) -> tuple[Any, Any]:
     """The output's vmap axes (None by default) and the parameters' common dtype.
 
-    Broken: `jnp.dtype(array)`, where a dtype is meant (deprecated in numpy 2.4).
+    Broken: `jnp.dtype(array)` where `array.dtype` is meant (deprecated by jax 0.10).
     """
     if axes is None:
         axes = jax.tree_util.tree_map(lambda leaf: None, output)
     dtypes = [leaf.dtype for leaf in jax.tree_util.tree_leaves(params)]
     return axes, functools.reduce(jnp.promote_types, dtypes) if dtypes else None
-
-
-# Predictions: factorisations are computed once and kept.
-
-
-def _untraced(function: Callable) -> Callable:
-    """Evaluate `function` at once, even under `jit`, unless its values are themselves traced.
-
-    Returns its value, and whether that is concrete. (`jax.ensure_compile_time_eval` would not
-    do: it may give tracers, and accepts them in silence.)
-    """
-
-    @functools.wraps(function)
-    def evaluated(*arguments: Any, **options: Any) -> tuple[Any, bool]:
-        try:
-            with jax.core.eval_context():
-                return function(*arguments, **options), True
-        except jax.errors.UnexpectedTracerError:
-            return function(*arguments, **options), False
-
-    return evaluated
-
-
-def _untraced_cache(_size: int) -> Callable:
-    """`functools.lru_cache` that never keeps a traced value.
-
-    Broken: neural-tangents factorises under `jax.core.eval_context`, so that what it keeps is
-    no tracer. Since jax 0.4.36 that fails when the kernel is one (a predictor made under `jit`,
-    `grad` or `vmap`). `gp_inference` and the ensemble never did it, and leaked a tracer when
-    they were first called under `jit` and then outside (an old bug). Here everything is
-    computed outside the trace and kept where that is possible, otherwise in it and not kept.
-    """
-
-    def decorate(function: Callable) -> Callable:
-        untraced, kept = _untraced(function), {}
-
-        @functools.wraps(function)
-        def cached(*arguments: Any) -> Any:
-            if arguments in kept:
-                return kept[arguments]
-            value, concrete = untraced(*arguments)
-            if concrete:
-                kept[arguments] = value
-            return value
-
-        return cached
-
-    return decorate
-
-
-def _with_untraced_kernel(ensemble: Callable) -> Callable:
-    """Let `gradient_descent_mse_ensemble` compute outside a trace the kernel that it keeps."""
-
-    @functools.wraps(ensemble)
-    def wrapped(kernel_fn: Callable, *arguments: Any, **options: Any) -> Callable:
-        untraced = _untraced(kernel_fn)
-        return ensemble(lambda *args, **kw: untraced(*args, **kw)[0], *arguments, **options)
-
-    return wrapped
-
-
-def _eigvalsh(matrix: Any, eigvals: tuple[int, int]) -> np.ndarray:
-    """The eigenvalues with these indices, for `max_learning_rate`.
-
-    Broken: scipy 1.14 took `eigvals` away; `subset_by_index` means the same.
-    """
-    return scipy.linalg.eigvalsh(np.asarray(matrix), subset_by_index=eigvals)
