@@ -138,7 +138,7 @@ def _tanh_mixture() -> tuple[np.ndarray, np.ndarray]:
 
 
 # Several terms a pass over the kernel matrix: the pass costs memory traffic, not arithmetic.
-_TERMS_A_PASS = 8
+_TERMS_A_PASS = 16
 
 
 def _tanh_series(q11, q22, q12, power):
@@ -151,13 +151,17 @@ def _tanh_series(q11, q22, q12, power):
     q11, q22, q12 = (jnp.asarray(q, jnp.result_type(float, q11)) for q in (q11, q22, q12))
     scales, weights = (jnp.asarray(a, q12.dtype) for a in _tanh_mixture())
 
-    def slope(q):  # s_j, with the mixture along a new last axis
-        return math.sqrt(2) * scales / jnp.sqrt(1 + 2 * scales**2 * q[..., None])
+    def mixture(q):  # weight_j s_j and q s_j^2, with the mixture along a new last axis
+        s = math.sqrt(2) * scales / jnp.sqrt(1 + 2 * scales**2 * q[..., None])
+        return weights * s, q[..., None] * s**2
 
-    def moment(s, q, m):
-        return (weights * s * jnp.power(q[..., None] * s**2, m)).sum(-1)
+    def moments(start, ratio, first):  # D_m for m = first, first + 1, ...
+        powers = [start * jnp.power(ratio, first)]
+        for _ in range(_TERMS_A_PASS - 1):
+            powers.append(powers[-1] * ratio)
+        return jnp.stack([power.sum(-1) for power in powers])
 
-    s11, s22 = slope(q11), slope(q22)
+    mixture1, mixture2 = mixture(q11), mixture(q22)
     product = q11 * q22
     squared_correlation = jnp.where(
         product > 0, jnp.minimum(q12**2 / jnp.where(product > 0, product, 1.0), 1.0), 0.0
@@ -167,11 +171,14 @@ def _tanh_series(q11, q22, q12, power):
     blocks = jnp.ceil((26 * largest + 20) / _TERMS_A_PASS).astype(int)
 
     def horner(step, total):
-        for offset in range(_TERMS_A_PASS):
-            m = (_TERMS_A_PASS * (blocks - step) - 1 - offset).astype(q12.dtype)
-            arcsine = jnp.exp(gammaln(m + 0.5) - gammaln(m + 1)) / math.sqrt(math.pi)
-            factor = arcsine * (2 * m + 1) ** (power - 1) * moment(s11, q11, m)
-            total = total * squared_correlation + factor * moment(s22, q22, m)
+        first = (_TERMS_A_PASS * (blocks - 1 - step)).astype(q12.dtype)
+        m = first + jnp.arange(_TERMS_A_PASS).reshape((-1,) + (1,) * q11.ndim)
+        arcsine = jnp.exp(gammaln(m + 0.5) - gammaln(m + 1)) / math.sqrt(math.pi)
+        left = arcsine * (2 * m + 1) ** (power - 1) * moments(*mixture1, first)
+        # The barrier keeps XLA from computing these vectors anew for every matrix entry.
+        left, right = jax.lax.optimization_barrier((left, moments(*mixture2, first)))
+        for term in reversed(range(_TERMS_A_PASS)):
+            total = total * squared_correlation + left[term] * right[term]
         return total
 
     start = jnp.zeros(jnp.broadcast_shapes(q11.shape, q22.shape, q12.shape), q12.dtype)
