@@ -59,10 +59,12 @@ def test_show_bad_input(shown, changes, message):
 
 
 def test_player_holds_every_frame(shown):
-    figures.player(line, [1, 2, "∞"][:2], label="height", alt=ALT, name="player-line", start=1)
+    figures.player(line, [1, 2, "∞"][:2], label="height", alt=ALT, name="player-line", start=1,
+                   caption="A line for each height.")
     html = shown[0][0][0].data
     assert html.count("data:image/png;base64,") == 3  # two frames, and the first one shown
     assert 'max="1" value="1"' in html and "http" not in html
+    assert '<p class="player-caption">A line for each height.</p>' in html
 
 
 @pytest.mark.parametrize("changes, message", [

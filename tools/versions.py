@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".venvs"
 PYTHONS = ("3.11", "3.12", "3.13")
-TOOLS = ("pytest",)  # what the package's tests need besides the package
+TOOLS = ("pytest", "nbformat")  # what the package's tests need besides the package
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # Installed without its own dependencies, of which those that are excluded stay out.
 PARTIAL = "neural-tangents"
@@ -133,6 +133,8 @@ def test(python, tests, x64):
         # conftest.py and the usual options are for the chapters, which need more packages.
         options = ["-q", "--no-header", "--tb=short", "-p", "no:cacheprovider", "--noconftest"]
         options += ["-o", "addopts=--import-mode=importlib --strict-markers"]
+        # An old Matplotlib beside today's pyparsing warns about itself.
+        options += ["-o", "filterwarnings=error\nignore::DeprecationWarning:matplotlib.*"]
         start = time.monotonic()
         result = subprocess.run(
             [python, "-m", "pytest", *options, f"--junitxml={report}", *tests],

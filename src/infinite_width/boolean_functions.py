@@ -89,7 +89,7 @@ def lempel_ziv_complexity(bits: Bool[Array, " points"]) -> float:
     Raises:
         ValueError: `bits` is not a vector of at least 2 entries, each 0 or 1.
 
-    Source: Lempel & Ziv (1976) for the phrases; Dingle et al. (2018), equation 4, for K.
+    Source: Lempel & Ziv (1976) for the phrases; Dingle et al. (2018) for K.
     """
     values = np.asarray(bits)
     if values.ndim != 1 or len(values) < 2 or not np.isin(values, (0, 1)).all():

@@ -129,7 +129,7 @@ def staircase(key: PRNGKeyArray, n: int, d: int, degree: int = 3) -> Data:
     Raises:
         ValueError: A number is not an integer >= 1, or `degree` exceeds d.
 
-    Source: Abbe et al. (2021), equation 1, here with unit variance.
+    Source: Abbe et al. (2021), here with unit variance.
     """
     x = _cube(key, n, d, "degree", degree)
     return Data(x, jnp.cumprod(x[:, :degree], axis=1).sum(1) / jnp.sqrt(float(degree)))

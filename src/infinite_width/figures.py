@@ -95,6 +95,7 @@ _PLAYER = """<div class="player" id="{id}">
 <img alt="{alt}" src="{first}" style="max-width:100%;height:auto">
 <div class="player-controls"><label>{label}: <output>{value}</output><br>
 <input type="range" min="0" max="{last}" value="{start}" step="1" style="width:100%"></label></div>
+<p class="player-caption">{caption}</p>
 <script>(function() {{
   const box = document.getElementById("{id}"), frames = {frames}, values = {values};
   const show = (i) => {{ box.querySelector("img").src = frames[i];
@@ -110,6 +111,7 @@ def player(
     label: str,
     alt: str,
     name: str,
+    caption: str = "",
     start: int = 0,
     dpi: int = 80,
 ) -> None:
@@ -121,6 +123,7 @@ def player(
         label: What the slider changes.
         alt: Alt text for all frames.
         name: Identifier, starting with "player-".
+        caption: One or two sentences under the slider, plain text.
         start: Index of the frame that is shown first.
         dpi: Resolution; all frames together must stay below 1.5 MB.
 
@@ -143,6 +146,6 @@ def player(
                          f"{weight / 1e6:.2f} MB")
     text = [str(value) for value in values]
     display(HTML(_PLAYER.format(
-        id=name, alt=alt, label=label, first=frames[start], value=text[start], start=start,
+        id=name, alt=alt, label=label, caption=caption, first=frames[start], value=text[start], start=start,
         last=len(values) - 1, frames=frames, values=text,
     )))

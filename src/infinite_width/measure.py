@@ -139,7 +139,7 @@ def kernel_alignment(
     Raises:
         ValueError: Not two finite matrices of the same shape.
 
-    Source: Cristianini et al. (2001), definition 1; centred: Cortes et al. (2012), definition 4.
+    Source: Cristianini et al. (2001); centred: Cortes et al. (2012).
     """
     k1, k2 = _pair(("k1", "k2"), k1, k2)
     if centred:
@@ -158,7 +158,7 @@ def kernel_target_alignment(
     Raises:
         ValueError: Shapes do not fit, or a value is not finite.
 
-    Source: Cristianini et al. (2001), section 3.
+    Source: Cristianini et al. (2001).
     """
     y = jnp.asarray(y)
     y = _validate.array("y", y, 2 if y.ndim == 2 else 1, "targets [n] or [n, outputs]")

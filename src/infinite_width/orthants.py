@@ -44,7 +44,7 @@ def log_orthant_probability(
         ValueError: `covariance` is not square, finite and positive definite, shapes do not fit,
             or `samples` is not an integer >= 2.
 
-    Source: Botev (2017), section 2.
+    Source: Botev (2017).
     """
     covariance = _validate.array("covariance", covariance, 2, "a square kernel matrix")
     size = len(covariance)

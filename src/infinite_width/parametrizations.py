@@ -235,7 +235,7 @@ def richness(r: float) -> Parametrization:
     Raises:
         ValueError: r is outside [0, 1/2]: below, f would blow up, above, the features.
 
-    Source: Karkada (2024), section 2.
+    Source: Karkada (2024).
     """
     if not 0 <= r <= 0.5:
         raise ValueError(f"r: expected a number from 0 (NTK) to 0.5 (muP); got {r!r}")
