@@ -2,13 +2,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help book test execute serve clean lock versions reseed repository lint
+.PHONY: help book test execute serve clean lock versions reseed repository lint grade editions colab
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
 PORT ?= 8000
 SEEDS ?= 5
 CHAPTER ?=
+SUBMISSIONS ?=
+CSV ?=
 BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -51,6 +53,17 @@ execute: $(READY) ## Run chapters in place, all or CHAPTER=gp_limit/random_netwo
 
 reseed: $(READY) ## Run chapters under SEEDS=5 other seeds and list the claims
 	@$(BIN)/python tools/reseed.py --seeds $(SEEDS) $(CHAPTER)
+
+editions: book ## Write the Colab, student and instructor notebooks into _build/editions
+	@rm -rf _build/editions && cp -R _build/html/editions _build/editions
+	@echo "The editions are in _build/editions: $$(ls _build/editions | paste -sd' ')."
+
+colab: editions ## Run the Colab edition with Colab's versions, all or CHAPTER=gp_limit/random_networks
+	@$(BIN)/python tools/colab.py $(CHAPTER)
+
+grade: $(READY) ## Run the notebooks in SUBMISSIONS=folder and mark their exercises
+	@test -n "$(SUBMISSIONS)" || { echo "Say where the notebooks are: make grade SUBMISSIONS=folder"; exit 1; }
+	@$(BIN)/python tools/grade.py "$(SUBMISSIONS)" $(if $(CSV),--csv "$(CSV)")
 
 repository: $(READY) ## Set the repository's address, URL=https://github.com/…
 	@$(BIN)/python tools/repository.py $(URL)

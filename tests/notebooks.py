@@ -10,6 +10,16 @@ CHAPTERS = sorted(p for p in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not i
 NAMES = [str(p.relative_to(BOOK).with_suffix("")) for p in CHAPTERS]
 CHECK = re.compile(r'claims\.check\(\s*"([^"]+)"')
 EXERCISE = re.compile(r'exercises\.check\(\s*"([^"]+)"')
+HEADING = re.compile(r"^(#{1,2}) +(.+?)\s*$", re.MULTILINE)
+WITHOUT_NOTE = {"Take-aways", "What the sources say", "Further reading"}
+NOTE = re.compile(
+    r"\*\*Teaching note\*\* \((?P<minutes>\d+) min\)\n\n"
+    r"- \*\*Point\.\*\* \S.*\n"
+    r"- \*\*Misconception\.\*\* \S.*\n"
+    r"- \*\*Ask\.\*\* \S.* \*\*Expect\.\*\* \S.*"
+    r"(\n.*)*"  # whatever else a teacher should know
+)
+MYST = re.compile(r"^ *:{3,}|\{[\w:-]+\}`|```\{|^\([\w-]+\)=|\{\{", re.MULTILINE)
 PLACEHOLDER = re.compile(r"\b(TODO|FIXME|XXX|TBD|coming soon)\b", re.IGNORECASE)
 
 
@@ -67,6 +77,9 @@ def problems(notebook):
                 found.append(f"a figure of {len(data['image/png']) * 3 / 4e3:.0f} kB")
             if "alt" not in output.metadata.get("image/png", {}):
                 found.append("a figure without alt text; use figures.show")
+        html = data.get("text/html", "")
+        if 'class="player"' in html and not re.search(r'"player-caption">[^<]{20}', html):
+            found.append("a player without a caption")
     for cell in cells:
         for output in cell.outputs:
             figure = output.get("metadata", {}).get("image/png", {})
@@ -110,4 +123,46 @@ def exercise_problems(notebook):
         found.append(f"stub without solution or the reverse: {sorted(stubs ^ solved)}")
     if len(stubs) < 4:
         found.append(f"only {len(stubs)} exercises with a check")
+    return found
+
+
+def minutes(notebook):
+    """What a chapter takes in class by its first teaching note, or None."""
+    for cell in notebook.cells:
+        note = NOTE.fullmatch(cell.source.strip()) if "instructor" in tags(cell) else None
+        if note:
+            return int(note["minutes"])
+    return None
+
+
+def teaching_problems(notebook):
+    """Sections without a teaching note, and notes that break the rules, as sentences."""
+    found, times, sections = [], [], []
+    for cell in notebook.cells:
+        noted = "instructor" in tags(cell)
+        titles = [title for _, title in HEADING.findall(cell.source)]
+        if cell.cell_type == "markdown" and not noted and titles:
+            if len(titles) > 1:
+                found.append(f"headings in one cell: {titles}")
+            sections.append((titles[0], []))
+        elif sections:
+            sections[-1][1].append(cell)
+    for title, cells in sections:
+        notes = [cell for cell in cells if "instructor" in tags(cell)]
+        if len(notes) != (title not in WITHOUT_NOTE):
+            found.append(f"{len(notes)} teaching notes below the heading {title!r}")
+        for cell in notes:
+            note = NOTE.fullmatch(cell.source.strip())
+            if note:
+                times.append(int(note["minutes"]))
+            else:
+                found.append(f"a teaching note not in the form of the others: {title!r}")
+            if cells.index(cell) > 1:
+                found.append(f"a teaching note far below its heading: {title!r}")
+            if MYST.search(cell.source):
+                found.append(f"MyST syntax in a teaching note: {title!r}")
+            if cell.cell_type != "markdown" or sorted(tags(cell)) != ["instructor", "remove-cell"]:
+                found.append(f"a teaching note with other tags: {tags(cell)}")
+    if times and times[0] != sum(times[1:]):
+        found.append(f"{times[0]} min for the chapter, {sum(times[1:])} in its sections")
     return found

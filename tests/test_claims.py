@@ -103,6 +103,18 @@ def test_check_shows_a_card_and_stops_a_failure(one_claim, id, good, bad):
     assert len(one_claim) == 2, "the card of a failed claim is shown too"
 
 
+def test_a_compact_card_says_the_same_without_its_source(one_claim):
+    claims.check("two-sided", -0.5, 0.01)
+    claims.check("two-sided", -0.5, 0.01, compact=True)
+    full, compact = (arguments[0] for arguments, _ in one_claim)
+    assert repr(compact) == repr(full)
+    assert "Somebody 2020" in full._repr_html_()
+    assert "Somebody 2020" not in compact._repr_html_()
+    assert 'class="claim compact" id="claim-two-sided"' in compact._repr_html_()
+    with pytest.raises(claims.ClaimError):
+        claims.check("two-sided", 0.0, compact=True)
+
+
 def test_an_error_that_blurs_the_rival_fails(one_claim):
     with pytest.raises(claims.ClaimError):
         claims.check("two-sided", -0.5, 0.3)

@@ -69,11 +69,13 @@ def test_player_holds_every_frame(shown):
 
 @pytest.mark.parametrize("changes, message", [
     (dict(name="line"), "name: expected 'player-'"),
+    (dict(caption=""), "caption: expected a sentence"),
     (dict(start=2), "start: expected an index below 2"),
     (dict(draw=lambda _: noise()), "values: expected frames of at most 1.5 MB"),
 ])
 def test_player_bad_input(shown, changes, message):
-    good = dict(draw=line, values=[1, 2], label="height", alt=ALT, name="player-line", dpi=200)
+    good = dict(draw=line, values=[1, 2], label="height", alt=ALT, name="player-line", dpi=200,
+                caption="A line for each height.")
     with pytest.raises(ValueError, match=message):
         figures.player(**{**good, **changes})
 

@@ -24,6 +24,11 @@ def test_chapter(path):
     assert path.stat().st_size < 3_000_000
 
 
+@pytest.mark.parametrize("path", notebooks.CHAPTERS, ids=notebooks.NAMES)
+def test_chapter_has_teaching_notes(path):
+    assert notebooks.teaching_problems(notebooks.read(path)) == []
+
+
 def test_there_are_chapters():
     assert notebooks.CHAPTERS
 
@@ -53,6 +58,11 @@ def heavy_figure(chapter, cells):
     )
 
 
+def bare_player(chapter, cells):
+    html = '<div class="player"><p class="player-caption"></p></div>'
+    cells[0].outputs.append(nbformat.v4.new_output("display_data", {"text/html": html}))
+
+
 def lost_solution(chapter, cells):
     chapter.cells = [c for c in chapter.cells if "solution" not in notebooks.tags(c)]
 
@@ -71,6 +81,7 @@ def accepted_stub(chapter, cells):
     (stderr, "stderr"),
     (bare_figure, "without alt text"),
     (heavy_figure, "kB"),
+    (bare_player, "without a caption"),
     (lambda n, c: n.cells.append(nbformat.v4.new_markdown_cell("TODO")), "placeholder"),
     (lambda n, c: n.cells.__delitem__(0), "At a glance"),
     (lambda n, c: n.metadata.update(widgets={"a": 1}), "metadata"),
@@ -84,6 +95,53 @@ def test_each_rule_can_fail(change, complaint):
             chapter.cells = [c for c in chapter.cells if "At a glance" not in c.source]
     assert any(complaint in problem for problem in spoil(change))
     assert not any(complaint in problem for problem in notebooks.problems(good()))
+
+
+def note(minutes, text="- **Point.** One.\n- **Misconception.** Two.\n"
+         "- **Ask.** Three, $x_1$? **Expect.** Four."):
+    source = f"**Teaching note** ({minutes} min)\n\n{text}"
+    metadata = {"tags": ["instructor", "remove-cell"]}
+    return nbformat.v4.new_markdown_cell(source, metadata=metadata)
+
+
+def taught(change=lambda cells: None):
+    prose = nbformat.v4.new_markdown_cell
+    cells = [prose("(label)=\n# Title\n\nText."), note(12, note(1).source.split("\n\n")[1]
+             + "\n- **Short of time.** Leave out the second.\n\nShow the first figure."),
+             prose("At a glance"), prose("## First\n\n### Below"), note(5),
+             nbformat.v4.new_code_cell("# a comment"), prose("## Second"), note(7),
+             prose("## Take-aways\n\n### What the sources say")]
+    change(cells)
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def test_minutes_are_those_of_the_first_note():
+    assert notebooks.minutes(taught()) == 12
+    assert notebooks.minutes(taught(lambda c: c.__delitem__(slice(1, None)))) is None
+
+
+@pytest.mark.parametrize("change, complaint", [
+    (lambda c: c.pop(1), "0 teaching notes below the heading 'Title'"),
+    (lambda c: c.pop(7), "0 teaching notes below the heading 'Second'"),
+    (lambda c: c.insert(5, note(0)), "2 teaching notes below the heading 'First'"),
+    (lambda c: c.append(note(0)), "1 teaching notes below the heading 'Take-aways'"),
+    (lambda c: c.insert(4, nbformat.v4.new_code_cell()) or c.insert(4, nbformat.v4.new_code_cell()),
+     "far below its heading: 'First'"),
+    (lambda c: c[4].update(source=c[4].source.replace(" (5 min)", "")), "not in the form"),
+    (lambda c: c[4].update(source=c[4].source.replace("Point", "Message")), "not in the form"),
+    (lambda c: c[4].update(source=c[4].source.replace("**Misconception.** Two.",
+                                                      "**Misconception.**")), "not in the form"),
+    (lambda c: c[4].update(source=c[4].source.replace(" **Expect.** Four.", "")),
+     "not in the form"),
+    (lambda c: c[4].update(source=c[4].source + " See {eq}`one`."), "MyST syntax"),
+    (lambda c: c[4].update(source=c[4].source + "\n\n:::{tip}\n:::"), "MyST syntax"),
+    (lambda c: c[4].metadata.update(tags=["instructor"]), "other tags"),
+    (lambda c: c.__setitem__(4, note(6)), "12 min for the chapter, 13 in its sections"),
+    (lambda c: c[3].update(source="## First\n\n## Another"), "headings in one cell"),
+])
+def test_each_rule_of_teaching_notes_can_fail(change, complaint):
+    assert notebooks.teaching_problems(taught()) == []
+    assert any(complaint in problem for problem in notebooks.teaching_problems(taught(change)))
 
 
 def test_every_exercise_of_the_list_is_in_one_chapter():

@@ -7,7 +7,6 @@ once to a bad page, where it has to find them.
 import importlib.util
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlparse
@@ -17,6 +16,9 @@ import yaml
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+import site_build  # noqa: E402
+
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
 PAGES = [TOC["root"]] + [c["file"] for part in TOC["parts"] for c in part["chapters"]]
@@ -41,16 +43,8 @@ site_server = load_site_server()
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory):
-    """Build the site as `make book` does, into a folder of its own."""
-    out = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-W", "ignore::SyntaxWarning"]
-    command += [Path(sys.executable).with_name("jupyter-book"), "build", ROOT]
-    command += ["--path-output", out, "--all", "--nitpick", "--warningiserror", "--keep-going"]
-    run = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=ROOT)
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", run.stdout + run.stderr).splitlines()
-    warnings = [line for line in lines if re.search(r"WARNING|ERROR|CRITICAL", line)]
-    return run.returncode, "\n".join(warnings or lines[-40:]), out / "_build" / "html"
+def build():
+    return site_build.build()
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +134,9 @@ def wrong_launch_links(soup, page, repository):
     """Compare the launch buttons of a chapter with the repository's address."""
     owner = urlparse(repository["url"]).path.strip("/")
     branch = repository["branch"]
+    edition = f"editions/colab/{page.removeprefix('book/')}.ipynb"
     expected = {
-        "colab.research.google.com": f"/github/{owner}/blob/{branch}/{page}.ipynb",
+        "colab.research.google.com": f"/github/{owner}/blob/gh-pages/{edition}",
         "mybinder.org": f"/v2/gh/{owner}/{branch}?urlpath=lab/tree/{page}.ipynb",
     }
     faults = []
@@ -172,9 +167,26 @@ def test_no_style_sheet_refers_to_another_host(site):
     assert [url for sheet in sheets for url in foreign_in_css(sheet.read_text("utf-8"))] == []
 
 
+def test_teaching_notes_stay_out_of_the_pages(soups):
+    marked = "**Teaching note**"
+    assert any(marked in (ROOT / f"{page}.ipynb").read_text("utf-8") for page in CHAPTERS)
+    assert [n for n, soup in soups.items() if "Teaching note (" in soup.get_text()] == []
+
+
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_launch_buttons_point_to_the_repository(soups, page):
     assert wrong_launch_links(soups[f"{page}.html"], page, CONFIG["repository"]) == []
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_the_download_button_offers_all_editions(soups, site, page):
+    items = soups[f"{page}.html"].select(".dropdown-download-buttons a.dropdown-item")
+    paths = [(site / f"{page}.html").parent / item["href"] for item in items]
+    chapter = f"{page.removeprefix('book/')}.ipynb"
+    expected = [f"editions/{kind}/{chapter}" for kind in ("colab", "student", "instructor")]
+    expected.append(f"_sources/{page}.ipynb")
+    assert [path.resolve().relative_to(site.resolve()).as_posix() for path in paths] == expected
+    assert all(path.is_file() for path in paths)
 
 
 BAD = """<!doctype html><html lang="en"><head><title>Bad</title>
@@ -431,6 +443,24 @@ def test_the_colour_switch_changes_the_background(browser, address):
             visit.tab.locator("button.theme-switch-button:visible").first.click()
             seen.add(visit.tab.evaluate(background))
         assert len(seen) == 2
+        assert visit.faults == []
+
+
+def test_the_menus_offer_the_editions(browser, address):
+    with Visit(browser, f"{address}/{CHAPTERS[0]}.html") as visit:
+        shown = {}
+        for menu in ("launch", "download"):
+            visit.tab.locator(f".dropdown-{menu}-buttons > button:visible").first.click()
+            items = visit.tab.locator(f".dropdown-{menu}-buttons .dropdown-item:visible")
+            shown[menu] = {item.inner_text().strip(): item.get_attribute("href")
+                           for item in items.all()}
+            visit.tab.keyboard.press("Escape")
+        assert list(shown["launch"]) == ["Binder", "Colab"]
+        names = ["Colab", "Student", "Instructor", "Source", ".pdf"]
+        assert list(shown["download"]) == names
+        for name in names[:4]:
+            response = visit.context.request.get(urljoin(visit.tab.url, shown["download"][name]))
+            assert response.json()["nbformat"] == 4
         assert visit.faults == []
 
 

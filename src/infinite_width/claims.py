@@ -135,6 +135,7 @@ class Card:
     claim: Claim
     measured: float
     error: float | None
+    compact: bool = False
 
     @property
     def holds(self) -> bool:
@@ -159,19 +160,22 @@ class Card:
     def _repr_html_(self) -> str:
         claim = self.claim
         mark = "✓" if self.holds else "✗"
+        source = "" if self.compact else (
+            f'<div class="claim-source">{html.escape(claim.source)}</div>')
         return (
-            f'<div class="claim" id="claim-{claim.id}">'
+            f'<div class="claim{" compact" if self.compact else ""}" id="claim-{claim.id}">'
             f'<div class="claim-head"><span class="claim-mark">{mark}</span> '
             f"{html.escape(claim.statement)}</div>"
             f'<div class="claim-row"><span>measured <b>{self.outcome}</b></span> '
             f"<span>predicted <b>{claim.expectation}</b></span> "
             f"<span>ruled out <b>{number(claim.rival_value)}</b> "
-            f"{html.escape(claim.rival)}</span></div>"
-            f'<div class="claim-source">{html.escape(claim.source)}</div></div>'
+            f"{html.escape(claim.rival)}</span></div>{source}</div>"
         )
 
 
-def check(id: str, measured: float, error: float | None = None) -> None:
+def check(
+    id: str, measured: float, error: float | None = None, *, compact: bool = False
+) -> None:
     """Show a claim's card, and stop if the measurement does not bear the claim out.
 
     Args:
@@ -179,6 +183,7 @@ def check(id: str, measured: float, error: float | None = None) -> None:
         measured: The value that the chapter found.
         error: Its standard error, where it has one. The rival must be more than two of
             them away, or the measurement decides nothing.
+        compact: Whether to show a small card without the source, for tables of many claims.
 
     Raises:
         ValueError: There is no such claim, or a number is not finite.
@@ -190,7 +195,8 @@ def check(id: str, measured: float, error: float | None = None) -> None:
     for name, value in (("measured", measured), ("error", error)):
         if value is not None and not math.isfinite(value):
             raise ValueError(f"{name}: expected a finite number; got {value}")
-    card = Card(claims[id], float(measured), None if error is None else float(error))
+    error = None if error is None else float(error)
+    card = Card(claims[id], float(measured), error, compact)
     display(card)
     if not card.holds:
         raise ClaimError(repr(card))

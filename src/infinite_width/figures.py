@@ -110,8 +110,8 @@ def player(
     *,
     label: str,
     alt: str,
+    caption: str,
     name: str,
-    caption: str = "",
     start: int = 0,
     dpi: int = 80,
 ) -> None:
@@ -122,15 +122,17 @@ def player(
         values: What the slider runs over; shown as text.
         label: What the slider changes.
         alt: Alt text for all frames.
-        name: Identifier, starting with "player-".
         caption: One or two sentences under the slider, plain text.
+        name: Identifier, starting with "player-".
         start: Index of the frame that is shown first.
         dpi: Resolution; all frames together must stay below 1.5 MB.
 
     Raises:
-        ValueError: The frames weigh more than 1.5 MB, `name` does not fit, or `start` is not
-            an index of `values`.
+        ValueError: The frames weigh more than 1.5 MB, `caption` says too little (under 20
+            characters), `name` does not fit, or `start` is not an index of `values`.
     """
+    if len(caption.strip()) < 20:
+        raise ValueError(f"caption: expected a sentence; got {caption!r}")
     if not re.fullmatch(r"player-[a-z0-9-]+", name):
         raise ValueError(f"name: expected 'player-' and lower-case words; got {name!r}")
     if not 0 <= start < len(values):
@@ -146,6 +148,6 @@ def player(
                          f"{weight / 1e6:.2f} MB")
     text = [str(value) for value in values]
     display(HTML(_PLAYER.format(
-        id=name, alt=alt, label=label, caption=caption, first=frames[start], value=text[start], start=start,
-        last=len(values) - 1, frames=frames, values=text,
+        id=name, alt=alt, label=label, caption=caption, first=frames[start],
+        value=text[start], start=start, last=len(values) - 1, frames=frames, values=text,
     )))

@@ -1,0 +1,135 @@
+"""The editions run: one chapter here, all with INFINITE_WIDTH_EDITIONS=all, as every week.
+
+The student edition is run up to its end, past every stub, in the book's environment; the Colab
+edition, whose code is the instructor edition's, with the versions that Colab has.
+"""
+
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
+import colab  # noqa: E402
+import edition_rules as rules  # noqa: E402
+import execute  # noqa: E402
+import notebooks  # noqa: E402
+import site_build  # noqa: E402
+from versions import Failure, installed_versions  # noqa: E402
+
+ALL = os.environ.get("INFINITE_WIDTH_EDITIONS") == "all"
+RUN = notebooks.NAMES if ALL else ["gp_limit/random_networks"]
+MARK = re.compile(r"^([✓✗○]) ([\w-]+): ")
+
+
+@pytest.fixture(scope="module")
+def folder():
+    status, _, site = site_build.build()
+    if status:
+        pytest.fail("the site does not build: tests/test_site.py says why", pytrace=False)
+    return site / "editions"
+
+
+def marks(notebook, tag):
+    """What each exercise shows in the cells with a tag: ✓, ✗ or ○."""
+    return {match[2]: match[1]
+            for cell in notebook.cells if tag in rules.tags(cell)
+            for output in cell.outputs
+            if (match := MARK.match(output.get("data", {}).get("text/plain", "")))}
+
+
+def errors(notebook):
+    """The cells that raised, or wrote to stderr."""
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"
+            for output in cell.outputs
+            if output.output_type == "error" or output.get("name") == "stderr"]
+
+
+def stubs(name):
+    """The exercises of a chapter that have a check."""
+    source = notebooks.read(notebooks.BOOK / f"{name}.ipynb")
+    return {id for code in rules.code(source) for id in notebooks.EXERCISE.findall(code)}
+
+
+def run(path, folder):
+    """Run a notebook in the book's environment, in an empty folder, past errors."""
+    copy = folder / path.name
+    copy.write_bytes(path.read_bytes())
+    return execute.run(copy, allow_errors=True)[0]
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_the_student_edition_runs_and_every_check_rejects_its_stub(folder, name, tmp_path):
+    notebook = run(folder / "student" / f"{name}.ipynb", tmp_path)
+    assert errors(notebook) == []
+    assert marks(notebook, "exercise") == dict.fromkeys(stubs(name), "○")
+    source = notebooks.read(notebooks.BOOK / f"{name}.ipynb")
+    assert colab.claims(notebook) == dict.fromkeys(notebooks.claims_checked(source), True)
+
+
+@pytest.mark.skipif(not ALL, reason="its code is the chapter's, which nbval runs")
+@pytest.mark.parametrize("name", RUN)
+def test_the_instructor_edition_runs_and_every_check_accepts_its_solution(folder, name, tmp_path):
+    notebook = run(folder / "instructor" / f"{name}.ipynb", tmp_path)
+    assert errors(notebook) == []
+    assert marks(notebook, "exercise") == dict.fromkeys(stubs(name), "○")
+    assert marks(notebook, "solution") == dict.fromkeys(stubs(name), "✓")
+
+
+@pytest.mark.parametrize("name", notebooks.NAMES)
+def test_colab_and_instructor_editions_have_the_same_code(folder, name):
+    sources = {kind: rules.code(notebooks.read(folder / kind / f"{name}.ipynb"))
+               for kind in ("colab", "instructor")}
+    source = notebooks.read(notebooks.BOOK / f"{name}.ipynb")
+    assert sources["colab"] == rules.code(source, ["instructor"])
+    assert sources["instructor"] == rules.code(source)
+
+
+# ---- With Colab's versions ----
+
+
+@pytest.fixture(scope="module")
+def python():
+    if colab.python() is None:
+        pytest.skip(f"Colab's versions need Python {' or '.join(colab.PYTHONS)}")
+    return colab.environment()
+
+
+@pytest.fixture(scope="module")
+def address():
+    with tempfile.TemporaryDirectory() as checkout:
+        yield colab.repository(Path(checkout))
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_the_colab_edition_runs_with_the_versions_of_colab(folder, python, address, name):
+    path = folder / "colab" / f"{name}.ipynb"
+    held, _, faults = colab.check(path, python, address)
+    assert faults == []
+    source = notebooks.read(notebooks.BOOK / f"{name}.ipynb")
+    assert held == set(notebooks.claims_checked(source))
+
+
+def test_what_goes_wrong_with_the_versions_of_colab_is_found(python, address, tmp_path):
+    install = 'REPOSITORY = "https://a.example"\n'
+    spoil = ("import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'pip', 'install', "
+             "'--quiet', '--no-deps', 'tqdm==4.67.0'], check=True)\n")
+    new = nbformat.v4
+    card = new.new_output("display_data", {"text/plain": "✓ some-claim: measured 1; predicted 1"})
+    cells = [new.new_code_cell(install + spoil, outputs=[card]), new.new_code_cell("1 / 0")]
+    path = tmp_path / "bad.ipynb"
+    nbformat.write(new.new_notebook(cells=cells), path)
+    _, _, faults = colab.check(path, python, address)
+    expected = ["ZeroDivisionError", "some-claim", "changed versions: {'tqdm'", "did not install"]
+    assert len(faults) == len(expected)
+    for fault, text in zip(faults, expected):
+        assert text in fault
+    with pytest.raises(Failure, match="first cell"):
+        colab.execute(new.new_notebook(cells=[new.new_code_cell("1")]), python, address)
+    colab.restore(python)
+    assert "infinite-width" not in installed_versions(python)
