@@ -34,7 +34,8 @@ COLAB = {
     "ipython": "7.34.0",
     "optax": "0.2.8",
 }
-BESIDES = ("scikit-learn==1.6.1", "tqdm==4.67.1", "ipykernel==6.17.1", "setuptools<81")
+BESIDES = ("scikit-learn==1.6.1", "tqdm==4.67.1", "requests==2.32.4", "ipykernel==6.17.1",
+           "setuptools<81")
 ADDRESS = re.compile(r'^REPOSITORY = "[^"]*"', re.MULTILINE)
 CARD = re.compile(r"^([✓✗]) ([\w-]+): measured ", re.MULTILINE)
 
