@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -41,3 +43,10 @@ def build(seed: int = 0) -> Build:
     lines = re.sub(r"\x1b\[[0-9;]*m", "", run.stdout + run.stderr).splitlines()
     warnings = [line for line in lines if re.search(r"WARNING|ERROR|CRITICAL", line)]
     return Build(run.returncode, "\n".join(warnings or lines[-40:]), out / "_build" / "html")
+
+
+def editions() -> Path:
+    """The folder of the editions in a built site."""
+    if build().status:
+        pytest.fail("the site does not build: tests/test_site.py says why", pytrace=False)
+    return build().folder / "editions"

@@ -29,10 +29,7 @@ MARK = re.compile(r"^([✓✗○]) ([\w-]+): ")
 
 @pytest.fixture(scope="module")
 def folder():
-    status, _, site = site_build.build()
-    if status:
-        pytest.fail("the site does not build: tests/test_site.py says why", pytrace=False)
-    return site / "editions"
+    return site_build.editions()
 
 
 def marks(notebook, tag):
