@@ -49,27 +49,27 @@ lint: $(READY) ## Check the style of the code
 	@$(BIN)/ruff check --quiet . && echo "The code's style is fine."
 
 execute: $(READY) ## Run chapters in place, all or CHAPTER=gp_limit/random_networks
-	@$(BIN)/python tools/execute.py $(CHAPTER)
+	@$(BIN)/python -m bookkit execute $(CHAPTER)
 
 reseed: $(READY) ## Run chapters under SEEDS=5 other seeds and list the claims
-	@$(BIN)/python tools/reseed.py --seeds $(SEEDS) $(CHAPTER)
+	@$(BIN)/python -m bookkit reseed --seeds $(SEEDS) $(CHAPTER)
 
 editions: book ## Write the Colab, student and instructor notebooks into _build/editions
 	@rm -rf _build/editions && cp -R _build/html/editions _build/editions
 	@echo "The editions are in _build/editions: $$(ls _build/editions | paste -sd' ')."
 
 colab: editions ## Run the Colab edition with Colab's versions, all or CHAPTER=gp_limit/random_networks
-	@$(BIN)/python tools/colab.py $(CHAPTER)
+	@$(BIN)/python -m bookkit colab $(CHAPTER)
 
 grade: $(READY) ## Run the notebooks in SUBMISSIONS=folder and mark their exercises
 	@test -n "$(SUBMISSIONS)" || { echo "Say where the notebooks are: make grade SUBMISSIONS=folder"; exit 1; }
-	@$(BIN)/python tools/grade.py "$(SUBMISSIONS)" $(if $(CSV),--csv "$(CSV)")
+	@$(BIN)/python -m bookkit grading "$(SUBMISSIONS)" $(if $(CSV),--csv "$(CSV)")
 
 repository: $(READY) ## Set the repository's address, URL=https://github.com/…
-	@$(BIN)/python tools/repository.py $(URL)
+	@$(BIN)/python -m bookkit repository $(URL)
 
 versions: $(READY) ## Test the package with the oldest, locked and newest jax
-	@$(BIN)/python tools/versions.py
+	@$(BIN)/python -m bookkit versions
 
 lock: ## Recompile requirements.txt from pyproject.toml
 	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv

@@ -10,6 +10,8 @@ import re
 import pytest
 from nbval.plugin import IPyNbCell
 
+from bookkit.site import build
+
 NUMBER = re.compile(r"[-−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 RELATIVE = 0.02
 LAST_DIGITS = 3
@@ -66,3 +68,12 @@ def tolerate_rounding():
     IPyNbCell.compare_outputs = compare
     yield
     IPyNbCell.compare_outputs = exact
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder of the website, built once for all tests that look at it."""
+    status, _, folder = build()
+    if status:
+        pytest.fail("the site does not build: tests/test_site.py says why", pytrace=False)
+    return folder

@@ -1,27 +1,13 @@
 """The book's own Sphinx extensions."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 from docutils import nodes
 
-from infinite_width import claims
-
-EXTENSIONS = Path(__file__).resolve().parent.parent / "book" / "_ext"
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, EXTENSIONS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-ledger = load("claims_ledger")
-reference = load("package_reference")
-punctuation = load("formula_punctuation")
-proofs = load("folded_proofs")
+from bookkit.cards import CLAIM
+from bookkit.sphinx import claims_ledger as ledger
+from bookkit.sphinx import folded_proofs as proofs
+from bookkit.sphinx import formula_punctuation as punctuation
+from bookkit.sphinx import package_reference as reference
 
 ENTRY = """
 [slope]
@@ -35,28 +21,26 @@ rival = { value = -0.5, says = "it falls; but (more) slowly" }
 """
 
 
-def notebook(*texts):
-    outputs = [{"output_type": "display_data", "data": {"text/plain": text}} for text in texts]
+def notebook(*cards):
+    outputs = [{"output_type": "display_data", "data": {"text/plain": "a card", CLAIM: card}}
+               for card in cards]
+    outputs.append({"output_type": "stream", "text": "✓ slope: measured 7; predicted 7"})
     return {"cells": [{"cell_type": "code", "source": "", "outputs": outputs}]}
 
 
-@pytest.mark.parametrize("measured, error", [(-1.02, 0.031), (-0.95, None), (3.0, None)])
-def test_the_ledger_reads_the_cards_that_claims_check_stores(measured, error):
-    (claim,) = ledger.parse_claims(ENTRY)
-    card = claims.Card(claim, measured, error)
-    stored = ledger.parse_measurements(notebook("something else", repr(card)))
-    assert stored == {"slope": card.outcome if card.holds else f"✗ {card.outcome}"}
-
-
-def test_the_ledger_reads_one_sided_cards_and_lists_of_lines():
-    line = "✓ tail: measured 0.31 ± 0.02; above 0.1; ruled out 0 (it is Gaussian)"
-    assert ledger.parse_measurements(notebook([line, "\n"])) == {"tail": "0.31 ± 0.02"}
+@pytest.mark.parametrize("value, error, holds, shown", [
+    (-1.0214, 0.0312, True, "−1.021 ± 0.031"), (-0.95, None, True, "−0.95"),
+    (3.0, None, False, "✗ 3"),
+])
+def test_the_ledger_reads_the_cards_that_claims_check_stores(value, error, holds, shown):
+    card = {"id": "slope", "value": value, "error": error, "holds": holds, "outcome": "holds"}
+    assert ledger.parse_measurements(notebook(card)) == {"slope": shown}
 
 
 def test_what_has_not_run_is_not_measured():
     assert ledger.parse_measurements({}) == {}
     assert ledger.parse_measurements({"cells": [{"cell_type": "code", "source": ""}]}) == {}
-    assert ledger.parse_measurements(notebook("slope: measured 1")) == {}
+    assert ledger.parse_measurements(notebook()) == {}
 
 
 def test_no_claims():

@@ -1,15 +1,11 @@
 """The list of claims obeys its rules, each rule is shown to fail, and chapters match it."""
 
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
+from bookkit import rules as notebooks
 from infinite_width import claims
-
-sys.path.insert(0, str(Path(__file__).parent))
-import notebooks  # noqa: E402
 
 GOOD = dict(chapter="part/name", statement="Something falls.", source="Somebody 2020",
             predicted=-0.5, tolerance=0.1, basis="A sentence of theory.",

@@ -1,9 +1,7 @@
 """The course adds up, agrees with the book, and is drawn as it says."""
 
 import re
-import sys
 from itertools import pairwise
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -11,11 +9,10 @@ import yaml
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "book/_ext"), str(ROOT / "tests")]
-import course as syllabus  # noqa: E402
-import notebooks  # noqa: E402
-import prerequisite_graph as graph  # noqa: E402
+from bookkit import course as syllabus
+from bookkit import prerequisite_graph as graph
+from bookkit import rules as notebooks
+from bookkit.chapters import ROOT
 
 TEXT = (ROOT / "book/course.yml").read_text("utf-8")
 COURSE = syllabus.parse(TEXT)
@@ -217,7 +214,7 @@ def build(folder, page=PAGE, course=TEXT):
     (folder / "source/book/course.yml").write_text(course, "utf-8")
     (folder / "source/book/gp_limit/random_networks.md").write_text(
         "---\norphan: true\n---\n# Chapter\n", "utf-8")
-    settings = {"extensions": ["myst_parser", "course_plan"], "root_doc": "book/teach"}
+    settings = {"extensions": ["myst_parser", "bookkit.sphinx.course_plan"], "root_doc": "book/teach"}
     with (folder / "log").open("w", encoding="utf-8") as log:
         app = Sphinx(folder / "source", None, folder / "html", folder / "trees", "html",
                      settings, status=None, warning=log)

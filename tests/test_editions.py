@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -14,22 +13,20 @@ import yaml
 from bs4 import BeautifulSoup
 from docutils import nodes
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "book/_ext")]
-import edition_notebooks as making  # noqa: E402
-import edition_rules as rules  # noqa: E402
-import editions as extension  # noqa: E402
-import notebooks  # noqa: E402
-import site_build  # noqa: E402
-from markdown_lines import Unknown  # noqa: E402
-from plain_markdown import Writer, rows  # noqa: E402
+from bookkit import rules as notebooks
+from bookkit import site as site_build
+from bookkit.chapters import ROOT
+from bookkit.editions import extension, rules
+from bookkit.editions import notebooks as making
+from bookkit.editions.markdown_lines import Unknown
+from bookkit.editions.plain_markdown import Writer, rows
 
 EDITIONS = ("colab", "student", "instructor")
 
 
 @pytest.fixture(scope="module")
-def folder():
-    return site_build.editions()
+def folder(site):
+    return site / "editions"
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +235,7 @@ def test_colab_opens_the_edition_of_the_repository():
 
 
 def test_a_new_address_of_the_repository_reaches_every_file(tmp_path):
-    files = ["_config.yml", "README.md", "CITATION.cff", *ROOT.glob("tools/*.py"),
+    files = ["_config.yml", "README.md", "CITATION.cff", *ROOT.glob("src/bookkit/**/*.py"),
              *(p for p in ROOT.glob("book/**/*") if p.suffix in (".md", ".ipynb", ".yml", ".py"))]
     config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
     old = [config["repository"]["url"], config["html"]["baseurl"]]
@@ -247,8 +244,8 @@ def test_a_new_address_of_the_repository_reaches_every_file(tmp_path):
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
     run = subprocess.run(
-        [sys.executable, tmp_path / "tools/repository.py", "https://github.com/You/your-fork"],
-        capture_output=True, text=True,
+        [sys.executable, "-m", "bookkit", "repository", "https://github.com/You/your-fork"],
+        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(tmp_path / "src")},
     )
     assert run.returncode == 0, run.stderr
     left = [p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file()

@@ -6,21 +6,16 @@ edition, whose code is the instructor edition's, with the versions that Colab ha
 
 import os
 import re
-import sys
 import tempfile
 from pathlib import Path
 
 import nbformat
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
-import colab  # noqa: E402
-import edition_rules as rules  # noqa: E402
-import execute  # noqa: E402
-import notebooks  # noqa: E402
-import site_build  # noqa: E402
-from versions import Failure, installed_versions  # noqa: E402
+from bookkit import colab, execute
+from bookkit import rules as notebooks
+from bookkit.editions import rules
+from bookkit.versions import Failure, installed_versions
 
 ALL = os.environ.get("INFINITE_WIDTH_EDITIONS") == "all"
 RUN = notebooks.NAMES if ALL else ["gp_limit/random_networks"]
@@ -28,8 +23,8 @@ MARK = re.compile(r"^([✓✗○]) ([\w-]+): ")
 
 
 @pytest.fixture(scope="module")
-def folder():
-    return site_build.editions()
+def folder(site):
+    return site / "editions"
 
 
 def marks(notebook, tag):

@@ -3,14 +3,11 @@
 import csv
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-import grade  # noqa: E402
+from bookkit import grading as grade
 
 SOLUTION = {"tags": ["solution"]}
 
@@ -51,7 +48,8 @@ def graded(tmp_path_factory):
         (folder / name).mkdir()
         nbformat.write(notebook, folder / name / "work.ipynb")
     table = folder / "table.csv"
-    command = [sys.executable, ROOT / "tools/grade.py", folder, "--csv", table, "--timeout", "20"]
+    command = [sys.executable, "-m", "bookkit", "grading", folder, "--csv", table]
+    command += ["--timeout", "20"]
     run = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     return run, list(csv.reader(table.read_text("utf-8").splitlines())), folder

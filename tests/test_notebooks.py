@@ -1,15 +1,13 @@
 """The chapters as stored obey the rules of style; each rule is shown to fail."""
 
 import copy
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import notebooks  # noqa: E402
-
+from bookkit import repository
+from bookkit import rules as notebooks
 from infinite_width import exercises  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -152,9 +150,6 @@ def test_every_exercise_of_the_list_is_in_one_chapter():
 
 
 def test_addresses_agree():
-    sys.path.insert(0, str(ROOT / "tools"))
-    import repository
-
     found = repository.addresses()
     assert len(found) == 1 + len(notebooks.CHAPTERS)
     assert len(set(found.values())) == 1 and found["_config.yml"].startswith("https://")

@@ -4,20 +4,16 @@ Each rule is a function that returns the faults that it finds. It is applied to 
 once to a bad page, where it has to find them.
 """
 
-import importlib.util
 import os
 import re
-import sys
-from pathlib import Path
 from urllib.parse import unquote, urljoin, urlparse
 
 import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-import site_build  # noqa: E402
+from bookkit import site as site_build
+from bookkit.chapters import ROOT
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
@@ -29,34 +25,11 @@ EMBEDS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "vide
 LINKED = {"stylesheet", "icon", "shortcut icon", "preload", "prefetch", "modulepreload", "manifest"}
 
 
-def load_site_server():
-    spec = importlib.util.spec_from_file_location("site_server", ROOT / "tests/site_server.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-site_server = load_site_server()
-
-
 # ---- The build ----
 
 
-@pytest.fixture(scope="module")
-def build():
-    return site_build.build()
-
-
-@pytest.fixture(scope="module")
-def site(build):
-    status, _, folder = build
-    if status:
-        pytest.fail("the site does not build: test_the_site_builds says why", pytrace=False)
-    return folder
-
-
-def test_the_site_builds(build):
-    status, messages, _ = build
+def test_the_site_builds():
+    status, messages, _ = site_build.build()
     assert status == 0, f"the site does not build:\n{messages}"
 
 
@@ -217,17 +190,17 @@ def test_the_rules_find_the_faults_of_a_bad_page():
 
 @pytest.fixture(scope="module")
 def browser():
-    executable = site_server.chromium()
+    executable = site_build.chromium()
     if executable is None:
         message = "no chromium on this machine: install it, or set CHROMIUM to its path"
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
-    with site_server.browser(executable) as running:
+    with site_build.browser(executable) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def address(site):
-    with site_server.serve(site) as where:
+    with site_build.serve(site) as where:
         yield where
 
 
@@ -235,7 +208,7 @@ def address(site):
 def bad_address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bad")
     (folder / "bad.html").write_text(BAD, "utf-8")
-    with site_server.serve(folder) as where:
+    with site_build.serve(folder) as where:
         yield where
 
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import nbformat
 from docutils import nodes
 from nbformat import NotebookNode
-from plain_markdown import Writer, quote
+
+from bookkit.editions.plain_markdown import Writer, quote
 
 EDITIONS = ("colab", "student", "instructor")
 INSTALL = re.compile(r'^REPOSITORY = "', re.MULTILINE)

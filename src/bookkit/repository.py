@@ -1,4 +1,4 @@
-"""Set the repository's address everywhere: ``python tools/repository.py URL``.
+"""Set the repository's address everywhere: ``python -m bookkit repository URL``.
 
 For a fork. The address in ``_config.yml`` is the one place that counts; this rewrites it
 there, in the chapters' install cells and wherever else a page names it. The address of the
@@ -7,12 +7,10 @@ website follows that of the repository, as GitHub Pages has it.
 
 import re
 import sys
-from pathlib import Path
 
-import nbformat
-from execute import chapters
+from bookkit import chapters
+from bookkit.chapters import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 CONFIG = re.compile(r"(?m)^  url: (https://\S+)$")
 INSTALL = re.compile(r'REPOSITORY = "([^"]*)"')
 PAGES = ("_config.yml", "README.md", "CITATION.cff", "book/*.md")
@@ -32,8 +30,8 @@ def configured():
 def addresses():
     """The address in ``_config.yml`` and in each chapter's install cell, by place."""
     found = {"_config.yml": configured()}
-    for path in chapters():
-        source = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells)
+    for path in chapters.paths():
+        source = "\n".join(c.source for c in chapters.read(path).cells)
         match = INSTALL.search(source)
         found[path.stem] = match[1] if match else None
     return found
@@ -45,12 +43,9 @@ def main():
         sys.exit("Give the address: make repository URL=https://github.com/OWNER/NAME")
     old, new = configured(), sys.argv[1]
     paths = [path for pattern in PAGES for path in ROOT.glob(pattern)]
-    for path in [*paths, *chapters()]:
+    for path in [*paths, *chapters.paths()]:
         text = path.read_text("utf-8")
         text = text.replace(website(old), website(new)).replace(old, new)
         path.write_text(text, "utf-8")
     print(f"The repository is {new}, the website {website(new)}. Now run: make test")
 
-
-if __name__ == "__main__":
-    main()

@@ -1,10 +1,8 @@
-"""Draw the picture of the landing page: ``python tools/hero.py``.
+"""Draw the picture of the landing page: ``python -m bookkit hero``.
 
 Random networks with one hidden layer, narrow to wide, and the Gaussian process that they
 become; everything from the book's own package.
 """
-
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -12,13 +10,14 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from jax import random
 
+from bookkit.chapters import BOOK
 from infinite_width import figures
 from infinite_width.activations import ERF
 from infinite_width.gaussian_process import posterior, sample
 from infinite_width.kernels import mlp_kernels
 from infinite_width.networks import MLP
 
-STATIC = Path(__file__).resolve().parent.parent / "book" / "_static"
+STATIC = BOOK / "_static"
 
 
 def main():
@@ -62,6 +61,3 @@ def main():
         axis.grid(False)
     figure.savefig(STATIC / "hero.png", dpi=160, metadata={"Software": None})
 
-
-if __name__ == "__main__":
-    main()

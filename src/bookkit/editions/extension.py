@@ -14,10 +14,11 @@ from urllib.parse import urljoin, urlparse
 
 import nbformat
 from docutils import nodes
-from edition_notebooks import EDITIONS, Piece, Pieces, make
-from plain_markdown import Writer
 from sphinx.application import Sphinx
 from sphinx.util import logging
+
+from bookkit.editions.notebooks import EDITIONS, Piece, Pieces, make
+from bookkit.editions.plain_markdown import Writer
 
 logger = logging.getLogger(__name__)
 

@@ -2,9 +2,9 @@
 
 Build the site first (``make book``). Then, for example::
 
-    python tools/screenshots.py gp_limit/random_networks --out shots
-    python tools/screenshots.py index claims --out shots --widths 390 --modes dark
-    python tools/screenshots.py --all --out shots
+    python -m bookkit screenshots gp_limit/random_networks --out shots
+    python -m bookkit screenshots index claims --out shots --widths 390 --modes dark
+    python -m bookkit screenshots --all --out shots
 
 A page is named as in the table of contents, from ``book/`` on. Every page is opened in headless
 Chromium at 1280 and 390 pixels, light and dark. Lazy images are loaded, folded parts stay folded
@@ -13,15 +13,12 @@ unless ``--unfold`` is given, and the full page is cut into pieces of at most 20
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from playwright.sync_api import Browser
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-
-from site_server import browser, chromium, serve  # noqa: E402
+from bookkit.chapters import SITE
+from bookkit.site import browser, chromium, serve
 
 PIECE = 2000
 SETTLED = """async () => {
@@ -72,7 +69,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="every page of the site")
     parser.add_argument("--out", type=Path, required=True, help="the folder for the pictures")
     parser.add_argument(
-        "--site", type=Path, default=ROOT / "_build" / "html", help="the built site"
+        "--site", type=Path, default=SITE, help="the built site"
     )
     parser.add_argument("--widths", type=int, nargs="+", default=[1280, 390])
     parser.add_argument("--modes", nargs="+", choices=["light", "dark"], default=["light", "dark"])
@@ -99,6 +96,3 @@ def main() -> None:
                     ):
                         print(file)
 
-
-if __name__ == "__main__":
-    main()

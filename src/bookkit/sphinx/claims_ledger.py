@@ -1,13 +1,7 @@
 """Sphinx directive ``{claims-ledger}``: every claim of the book beside what its chapter measured.
 
-The claims come from ``claims.toml``. The measurements come from the stored outputs of the
-notebooks, where a claim card's plain text is the line::
-
-    ✓ ID: measured X [± E]; predicted P ± T | above A | below B; ruled out R (says)
-
-(✗ where the claim did not hold).
-
-Nothing is executed, so the ledger shows what the tests verified.
+The claims come from ``claims.toml``, the measurements from the cards among the stored outputs of
+the notebooks. Nothing is executed, so the ledger shows what the tests verified.
 """
 
 from __future__ import annotations
@@ -22,13 +16,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from bookkit import cards
 from infinite_width.claims import Claim, number, parse
 
-CARD = re.compile(
-    r"^(?P<mark>[✓✗]) (?P<id>[\w-]+): measured (?P<measured>.+?); "
-    r"(?:predicted|above|below) .+?; ruled out .*$",
-    re.MULTILINE,
-)
 HEADINGS = ("Claim and source", "Measured", "Predicted", "Ruled out")
 
 
@@ -46,15 +36,13 @@ def parse_measurements(notebook: dict[str, Any]) -> dict[str, str]:
 
     What missed its claim starts with ✗.
     """
-    measured = {}
-    for cell in notebook.get("cells", []):
-        for output in cell.get("outputs", []):
-            text = output.get("data", {}).get("text/plain", "")
-            text = text if isinstance(text, str) else "".join(text)
-            for card in CARD.finditer(text):
-                miss = "✗ " if card["mark"] == "✗" else ""
-                measured[card["id"]] = miss + card["measured"]
-    return measured
+    return {card.id: ("" if card.holds else "✗ ") + outcome(card.value, card.error)
+            for card in cards.claims(notebook).values()}
+
+
+def outcome(value: float, error: float | None) -> str:
+    """A measured value, with its error in two digits where it has one."""
+    return number(value) + ("" if error is None else f" ± {number(float(f'{error:.2g}'))}")
 
 
 def notebook_title(notebook: dict[str, Any], default: str) -> str:

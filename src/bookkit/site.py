@@ -1,15 +1,23 @@
-"""Serve a built site on loopback and open it in headless Chromium: for tests and screenshots."""
+"""Build the website, serve it on loopback and open it in headless Chromium."""
 
+import atexit
 import os
+import re
 import shutil
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
 from playwright.sync_api import Browser, sync_playwright
+
+from bookkit.chapters import ROOT
 
 # Chromium's own traffic (updates, safe browsing, field trials) is no concern of the pages.
 QUIET = (
@@ -63,3 +71,32 @@ def browser(executable: str) -> Iterator[Browser]:
             yield running
         finally:
             running.close()
+
+
+class Build(NamedTuple):
+    """What became of a build: its exit code, its warnings, and where the site is."""
+
+    status: int
+    messages: str
+    folder: Path
+
+
+@cache
+def build(seed: int = 0) -> Build:
+    """Build the site as `make book` does, into a folder of its own.
+
+    Args:
+        seed: Of Python's hashes, on which nothing that is built may depend.
+    """
+    out = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, out, ignore_errors=True)
+    command = [sys.executable, "-W", "ignore::SyntaxWarning"]
+    command += [Path(sys.executable).with_name("jupyter-book"), "build", ROOT]
+    command += ["--path-output", out, "--all", "--nitpick", "--warningiserror", "--keep-going"]
+    run = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, cwd=ROOT,
+        env=os.environ | {"PYTHONHASHSEED": str(seed)},
+    )
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", run.stdout + run.stderr).splitlines()
+    warnings = [line for line in lines if re.search(r"WARNING|ERROR|CRITICAL", line)]
+    return Build(run.returncode, "\n".join(warnings or lines[-40:]), out / "_build" / "html")

@@ -1,4 +1,4 @@
-"""Execute chapters in place: ``python tools/execute.py [CHAPTER ...]``.
+"""Execute chapters in place: ``python -m bookkit execute [CHAPTER ...]``.
 
 A chapter is named by its path below ``book/`` without the ending, such as
 ``gp_limit/random_networks``; without names, all are executed. What is stored afterwards
@@ -10,50 +10,19 @@ import math
 import re
 import resource
 import sys
-import time
-from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-BOOK = Path(__file__).resolve().parent.parent / "book"
+from bookkit import chapters, runner
+
 RUNTIME = re.compile(r"runs in about \d+ s\b")
 
 
-def chapters(names=()):
-    """The notebooks of these chapters, or of the whole book."""
-    if not names:
-        return sorted(p for p in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
-    paths = [BOOK / f"{name.removesuffix('.ipynb')}.ipynb" for name in names]
-    for path in paths:
-        if not path.exists():
-            sys.exit(f"There is no chapter {path.relative_to(BOOK)}.")
-    return paths
-
-
-def run(path, *, allow_errors=False):
-    """Execute a notebook; return it and the seconds that it took."""
-    notebook = nbformat.read(path, as_version=4)
-
-    def progress(cell, cell_index):
-        if sys.stdout.isatty():
-            print(f"\r  cell {cell_index + 1} of {len(notebook.cells)} ", end="", flush=True)
-
-    client = NotebookClient(
-        notebook,
-        timeout=900,
-        kernel_name="python3",
-        allow_errors=allow_errors,
-        record_timing=False,
-        store_widget_state=False,
-        extra_arguments=["--IPKernelApp.log_level=40"],
-        on_cell_start=progress,
-        resources={"metadata": {"path": str(path.parent)}},
-    )
-    start = time.perf_counter()
-    client.execute()
-    return notebook, time.perf_counter() - start
+def progress(index, count):
+    """Say which cell runs, to somebody who watches."""
+    if sys.stdout.isatty():
+        print(f"\r  cell {index + 1} of {count} ", end="", flush=True)
 
 
 def tidy(notebook, seconds):
@@ -85,11 +54,11 @@ def main():
     """Execute the chapters that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("chapter", nargs="*")
-    for path in chapters(parser.parse_args().chapter):
-        name = path.relative_to(BOOK).with_suffix("")
+    for path in chapters.paths(parser.parse_args().chapter):
+        name, notebook = chapters.name_of(path), chapters.read(path)
         print(f"{name}: executing …", flush=True)
         try:
-            notebook, seconds = run(path)
+            seconds = runner.run(notebook, path.parent, on_cell=progress)
         except CellExecutionError as error:
             sys.exit(f"{name}: a cell failed; nothing is stored.\n{error}")
         tidy(notebook, seconds)
@@ -98,6 +67,3 @@ def main():
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
         print(f"\r{name}: executed in {seconds:.0f} s, at most {peak:.1f} GB so far")
 
-
-if __name__ == "__main__":
-    main()

@@ -7,7 +7,7 @@ installed, runs the package's tests in it with 64-bit floats off and on, and pri
 - lock: the versions of requirements.txt, with the oldest Python
 - newest: whatever pip takes today, with each Python
 
-    python tools/versions.py [--only oldest|lock|newest] [--keep] [TEST ...]
+    python -m bookkit versions [--only oldest|lock|newest] [--keep] [TEST ...]
 """
 
 import argparse
@@ -22,7 +22,8 @@ import tomllib
 import xml.etree.ElementTree
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from bookkit.chapters import ROOT
+
 HOME = ROOT / ".venvs"
 PYTHONS = ("3.11", "3.12", "3.13")
 TOOLS = ("pytest", "nbformat")  # what the package's tests need besides the package
@@ -223,6 +224,3 @@ def main():
     say("Something failed; see above." if failed else "No test failed in any environment.")
     return int(failed)
 
-
-if __name__ == "__main__":
-    sys.exit(main())

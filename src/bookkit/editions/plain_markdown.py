@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 
 from docutils import nodes
-from markdown_lines import SKIPPED, LineWriter, Unknown, formula
+
+from bookkit.editions.markdown_lines import SKIPPED, LineWriter, Unknown, formula
 
 BOXES = {
     "admonition", "attention", "caution", "danger", "error", "hint", "important", "note", "tip",

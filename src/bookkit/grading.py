@@ -1,6 +1,6 @@
 """Run the notebooks that students hand in, and list which exercises pass.
 
-    python tools/grade.py FOLDER [--csv FILE]
+    python -m bookkit grading FOLDER [--csv FILE]
 
 Every notebook of the folder and its subfolders is executed from top to bottom in a fresh kernel
 and in an empty folder; nothing is written to it. A cell that fails does not stop the rest. The
@@ -15,28 +15,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
-from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
+from bookkit import cards, runner
+from bookkit.chapters import code_cells, read, tags
+
 CALL = re.compile(r"""exercises\.check\(\s*["']([^"']+)["']""")
-CARD = re.compile(r"([✓✗○]) ([\w-]+): ")
+MARKS = {"ok": "✓", "wrong": "✗", "open": "○"}
 MEANING = {"✓": "right", "✗": "wrong", "○": "open", "!": "did not run"}
 
 
 def run(path, timeout):
     """Execute a notebook; return it as far as it came."""
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = []
+    notebook = read(path)
     with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(
-            notebook, timeout=timeout, allow_errors=True, kernel_name="python3",
-            resources={"metadata": {"path": folder}},
-        )
         try:
-            client.execute()
+            runner.run(notebook, Path(folder), timeout=timeout, allow_errors=True)
         except (CellTimeoutError, DeadKernelError) as error:
             print(f"  {path}: stopped, {type(error).__name__}", file=sys.stderr)
     return notebook
@@ -44,14 +38,9 @@ def run(path, timeout):
 
 def marks(notebook):
     """The exercises of an executed notebook and their marks; our solutions do not count."""
-    code = [cell for cell in notebook.cells
-            if cell.cell_type == "code" and "solution" not in cell.metadata.get("tags", [])]
+    code = [cell for cell in code_cells(notebook) if "solution" not in tags(cell)]
     found = {id: "!" for cell in code for id in CALL.findall(cell.source)}
-    for data in (o.get("data", {}) for cell in code for o in cell.outputs):
-        card = CARD.match(data.get("text/plain", ""))
-        if card and 'class="exercise-check' in data.get("text/html", ""):
-            found[card[2]] = card[1]
-    return found
+    return found | {id: MARKS[state] for id, state in cards.exercises({"cells": code}).items()}
 
 
 def line(name, found):
@@ -81,6 +70,3 @@ def main():
         with arguments.csv.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("notebook", "exercise", "result"), *rows])
 
-
-if __name__ == "__main__":
-    main()

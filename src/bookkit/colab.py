@@ -1,4 +1,4 @@
-"""Run the Colab edition of chapters as Colab would: ``python tools/colab.py [CHAPTER ...]``.
+"""Run the Colab edition of chapters as Colab would: ``python -m bookkit colab [CHAPTER ...]``.
 
 In .venvs/colab, an environment of its own, stand the versions that Colab has today, and not the
 book's package. Each notebook is run in an empty folder, from top to bottom; its first cell has
@@ -16,12 +16,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import nbformat
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from versions import HOME, PROJECT, ROOT, Failure, find_python, installed_versions, run, say
+
+from bookkit import cards, runner
+from bookkit.chapters import ROOT, read
+from bookkit.versions import HOME, PROJECT, Failure, find_python, installed_versions, run, say
 
 PYTHONS = ("3.12", "3.13")
 # What Colab has: the versions that matter to the chapters, and what else they import.
@@ -37,7 +36,6 @@ COLAB = {
 BESIDES = ("scikit-learn==1.6.1", "tqdm==4.67.1", "requests==2.32.4", "ipykernel==6.17.1",
            "setuptools<81")
 ADDRESS = re.compile(r'^REPOSITORY = "[^"]*"', re.MULTILINE)
-CARD = re.compile(r"^([✓✗]) ([\w-]+): measured ", re.MULTILINE)
 
 
 def python():
@@ -92,53 +90,27 @@ def repository(folder):
     return f"file://{folder}"
 
 
-def kernel(python):
-    """A class of kernels that run in another environment."""
-    argv = [str(python), "-Xfrozen_modules=off", "-m", "ipykernel_launcher"]
-    argv += ["-f", "{connection_file}"]
-
-    class Kernel(AsyncKernelManager):
-        """Starts the other environment's kernel, whatever name is asked for."""
-
-        kernel_spec = KernelSpec(argv=argv, display_name="Colab", language="python")
-
-    return Kernel
-
-
 def execute(notebook, python, address, *, allow_errors=False):
     """Run a notebook whose first cell installs from this address; its outputs are new."""
     first = notebook.cells[0]
     first.source, count = ADDRESS.subn(f'REPOSITORY = "{address}"', first.source)
     if count != 1:
         raise Failure("the first cell does not install the package")
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
     with tempfile.TemporaryDirectory() as empty:
-        NotebookClient(
-            notebook,
-            timeout=900,
-            allow_errors=allow_errors,
-            record_timing=False,
-            store_widget_state=False,
-            kernel_manager_class=kernel(python),
-            resources={"metadata": {"path": empty}},
-        ).execute()
+        runner.run(notebook, Path(empty), python=python, allow_errors=allow_errors)
     return notebook
 
 
 def claims(notebook):
     """The claims whose cards a notebook shows, and whether they hold."""
-    outputs = (o for c in notebook.cells if c.cell_type == "code" for o in c.outputs)
-    texts = (o.get("data", {}).get("text/plain", "") for o in outputs)
-    return {id: mark == "✓" for text in texts for mark, id in CARD.findall(text)}
+    return {card.id: card.holds for card in cards.claims(notebook).values()}
 
 
 def check(path, python, address):
     """Run one notebook; the claims that held, the seconds it took, and what went wrong."""
     restore(python)
     before = installed_versions(python)
-    stored = nbformat.read(path, as_version=4)
+    stored = read(path)
     expected, faults, start = set(claims(stored)), [], time.monotonic()
     if "infinite-width" in before:
         faults.append("the package was there before the first cell ran")
@@ -189,6 +161,3 @@ def main():
     say("Something failed; see above." if failed else "Every notebook ran, all claims held.")
     return int(failed)
 
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,13 +1,13 @@
 """The chapters as stored, and the rules of their style."""
 
 import re
-from pathlib import Path
 
-import nbformat
+from bookkit import cards, chapters
+from bookkit.chapters import BOOK, code_cells, read, tags
 
-BOOK = Path(__file__).resolve().parent.parent / "book"
-CHAPTERS = sorted(p for p in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
-NAMES = [str(p.relative_to(BOOK).with_suffix("")) for p in CHAPTERS]
+__all__ = ["BOOK", "CHAPTERS", "NAMES", "code_cells", "read", "tags"]
+CHAPTERS = chapters.paths()
+NAMES = [chapters.name_of(path) for path in CHAPTERS]
 CHECK = re.compile(r'claims\.check\(\s*"([^"]+)"')
 EXERCISE = re.compile(r'exercises\.check\(\s*"([^"]+)"')
 HEADING = re.compile(r"^(#{1,2}) +(.+?)\s*$", re.MULTILINE)
@@ -23,24 +23,9 @@ MYST = re.compile(r"^ *:{3,}|\{[\w:-]+\}`|```\{|^\([\w-]+\)=|\{\{", re.MULTILINE
 PLACEHOLDER = re.compile(r"\b(TODO|FIXME|XXX|TBD|coming soon)\b", re.IGNORECASE)
 
 
-def read(path):
-    """A chapter."""
-    return nbformat.read(path, as_version=4)
-
-
-def code_cells(notebook):
-    """Its code cells that hold anything."""
-    return [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
-
-
 def text(notebook):
     """All of its prose."""
     return "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-
-
-def tags(cell):
-    """A cell's tags."""
-    return cell.metadata.get("tags", [])
 
 
 def outputs(notebook):
@@ -107,15 +92,15 @@ def exercise_problems(notebook):
     """Exercises whose stub or solution is missing, or does not do what it should."""
     found, stubs, solved = [], set(), set()
     for cell in code_cells(notebook):
-        shown = " ".join(o.get("data", {}).get("text/plain", "") for o in cell.outputs)
+        shown = cards.exercises({"cells": [cell]})
         for id in EXERCISE.findall(cell.source):
             if "exercise" in tags(cell):
                 stubs.add(id)
-                if f"○ {id}" not in shown:
+                if shown.get(id) != "open":
                     found.append(f"the stub of {id} is not shown as open")
             elif "solution" in tags(cell):
                 solved.add(id)
-                if f"✓ {id}" not in shown:
+                if shown.get(id) != "ok":
                     found.append(f"the solution of {id} is not accepted")
             else:
                 found.append(f"{id}: neither tagged exercise nor solution")

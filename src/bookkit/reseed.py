@@ -1,4 +1,4 @@
-"""Execute chapters under other seeds: ``python tools/reseed.py [--seeds 5] [CHAPTER ...]``.
+"""Execute chapters under other seeds: ``python -m bookkit reseed [--seeds 5] [CHAPTER ...]``.
 
 Prints, claim by claim, how often it held and with what spread. Stores nothing. The exit code
 is 1 if a claim failed under any seed.
@@ -6,23 +6,10 @@ is 1 if a claim failed under any seed.
 
 import argparse
 import os
-import re
 import statistics
-import sys
 from collections import defaultdict
 
-from execute import BOOK, chapters, run
-
-CARD = re.compile(r"(?P<mark>[✓✗]) (?P<id>[\w-]+): measured (?P<value>[−\d.e+-]+)")
-
-
-def cards(notebook):
-    """(id, value, whether it held) for every claim card in an executed notebook."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            found = CARD.match(output.get("data", {}).get("text/plain", ""))
-            if found:
-                yield found["id"], float(found["value"].replace("−", "-")), found["mark"] == "✓"
+from bookkit import cards, chapters, runner
 
 
 def errors(notebook):
@@ -36,31 +23,29 @@ def errors(notebook):
 def main():
     """Run the chapters that the command line names under several seeds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, help="how many seeds")
+    parser.add_argument("--first", type=int, default=1, help="the first of them")
     parser.add_argument("chapter", nargs="*")
     arguments = parser.parse_args()
     measured, failures = defaultdict(list), []
-    for path in chapters(arguments.chapter):
-        name = path.relative_to(BOOK).with_suffix("")
-        for seed in range(1, arguments.seeds + 1):
-            os.environ["INFINITE_WIDTH_SEED"] = str(seed)
-            notebook, seconds = run(path, allow_errors=True)
+    for path in chapters.paths(arguments.chapter):
+        name = chapters.name_of(path)
+        for seed in range(arguments.first, arguments.first + arguments.seeds):
+            notebook = chapters.read(path)
+            environment = os.environ | {"INFINITE_WIDTH_SEED": str(seed)}
+            seconds = runner.run(notebook, path.parent, environment=environment, allow_errors=True)
             print(f"{name}: seed {seed} ran in {seconds:.0f} s", flush=True)
             failures += [f"{name}, seed {seed}: {error}" for error in errors(notebook)]
-            for id, value, held in cards(notebook):
-                measured[id].append((value, held))
+            for card in cards.claims(notebook).values():
+                measured[card.id].append(card)
     print(f"\n{'claim':<44} {'held':>6} {'mean':>12} {'sd':>10}")
     for id, results in measured.items():
-        values = [value for value, _ in results]
-        held = sum(ok for _, ok in results)
+        values = [card.value for card in results]
+        held = sum(card.holds for card in results)
         spread = statistics.stdev(values) if len(values) > 1 else float("nan")
         print(f"{id:<44} {held:>3}/{len(results)} {statistics.mean(values):>12.5g} {spread:>10.3g}")
-    incomplete = [id for id, results in measured.items() if not all(ok for _, ok in results)]
+    incomplete = [id for id, results in measured.items() if not all(c.holds for c in results)]
     for failure in failures:
         print(failure)
     print(f"{len(measured) - len(incomplete)} of {len(measured)} claims held under every seed.")
-    sys.exit(1 if incomplete or failures else 0)
-
-
-if __name__ == "__main__":
-    main()
+    return 1 if incomplete or failures else 0

@@ -11,11 +11,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from course import PERIODS, Course, join, parse, summary
 from docutils import nodes
-from prerequisite_graph import Box, draw
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+from bookkit.course import PERIODS, Course, join, parse, summary
+from bookkit.prerequisite_graph import Box, draw
 
 ROMAN = ("I", "II", "III", "IV", "V", "VI")
 HEADINGS = ("Lesson", "Minutes", "What it gives")

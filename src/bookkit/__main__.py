@@ -1,0 +1,31 @@
+"""``python -m bookkit COMMAND …``: the entries behind the ``make`` targets."""
+
+import importlib
+import sys
+
+COMMANDS = {
+    "bench": "compare the speed of kernels, ensembles and tangent kernels with what else there is",
+    "colab": "run the Colab edition of chapters with the versions that Colab has",
+    "execute": "run chapters in place and store their outputs",
+    "grading": "run the notebooks that students hand in and mark their exercises",
+    "hero": "draw the picture of the landing page",
+    "repository": "set the repository's address everywhere",
+    "reseed": "run chapters under other seeds and list how often each claim held",
+    "screenshots": "photograph built pages",
+    "versions": "test the package with the oldest, the locked and the newest jax",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Hand the arguments to the command's own module; its exit code."""
+    if not arguments or arguments[0] not in COMMANDS:
+        lines = [f"  {name:12} {text}" for name, text in COMMANDS.items()]
+        print("\n".join(["python -m bookkit COMMAND …", "", *lines]))
+        return 2 if arguments else 0
+    module = importlib.import_module(f"bookkit.{arguments[0]}")
+    sys.argv = [f"bookkit {arguments[0]}", *arguments[1:]]
+    return module.main() or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

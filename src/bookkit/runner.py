@@ -1,0 +1,79 @@
+"""The one notebook runner: chapters, editions and submissions all run through it.
+
+The kernel is always an ``ipykernel`` of a Python that the caller names, this one if it names
+none; which kernels a machine has registered does not matter.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+
+def kernel_manager(
+    python: str | Path = sys.executable, prefix: Sequence[str] = ()
+) -> type[AsyncKernelManager]:
+    """A class of kernels of one Python, started behind a command such as a sandbox."""
+    argv = [*prefix, str(python), "-Xfrozen_modules=off", "-m", "ipykernel_launcher"]
+    argv += ["--IPKernelApp.log_level=40", "-f", "{connection_file}"]
+
+    class Kernel(AsyncKernelManager):
+        """Starts this Python's kernel, whatever name a notebook asks for."""
+
+        kernel_spec = KernelSpec(argv=argv, display_name="Python 3", language="python")
+
+    return Kernel
+
+
+def run(
+    notebook: NotebookNode,
+    folder: Path,
+    *,
+    python: str | Path = sys.executable,
+    prefix: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    allow_errors: bool = False,
+    timeout: float = 900,
+    on_cell: Callable[[int, int], None] = lambda index, count: None,
+) -> float:
+    """Run a notebook from top to bottom, in a fresh kernel; its outputs are replaced.
+
+    Args:
+        notebook: What to run, changed in place; up to where it came if it fails.
+        folder: The kernel's working directory.
+        python: Whose ``ipykernel`` to start.
+        prefix: A command that starts the kernel, such as that of a sandbox.
+        environment: All of the kernel's environment variables; those of this process if None.
+        allow_errors: Whether to go on after a cell that raised.
+        timeout: Seconds that one cell may take.
+        on_cell: Called with each cell's index and the number of cells before it runs.
+
+    Returns:
+        The seconds that it took.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: A cell raised and `allow_errors` is False.
+        nbclient.exceptions.CellTimeoutError: A cell took longer than `timeout`.
+        nbclient.exceptions.DeadKernelError: The kernel died.
+    """
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = NotebookClient(
+        notebook,
+        timeout=timeout,
+        allow_errors=allow_errors,
+        record_timing=False,
+        store_widget_state=False,
+        kernel_manager_class=kernel_manager(python, prefix),
+        on_cell_start=lambda cell, cell_index: on_cell(cell_index, len(notebook.cells)),
+        resources={"metadata": {"path": str(folder)}},
+    )
+    start = time.perf_counter()
+    client.execute(**({} if environment is None else {"env": dict(environment)}))
+    return time.perf_counter() - start
