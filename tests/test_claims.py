@@ -1,11 +1,16 @@
 """The list of claims obeys its rules, each rule is shown to fail, and chapters match it."""
 
+import json
 from collections import Counter
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 from bookkit import rules as notebooks
-from infinite_width import claims
+from infinite_width import claims, typeset
+from infinite_width.measure import Estimate
 
 GOOD = dict(chapter="part/name", statement="Something falls.", source="Somebody 2020",
             predicted=-0.5, tolerance=0.1, basis="A sentence of theory.",
@@ -111,28 +116,83 @@ def test_a_compact_card_says_the_same_without_its_source(one_claim):
         claims.check("two-sided", 0.0, compact=True)
 
 
-def test_an_error_that_blurs_the_rival_fails(one_claim):
-    with pytest.raises(claims.ClaimError):
-        claims.check("two-sided", -0.5, 0.3)
+@pytest.mark.parametrize("id, value, error, outcome, says", [
+    ("two-sided", -0.5, 0.01, "holds", "ruled out 0 (it does not)"),
+    ("two-sided", -0.2, 0.01, "outside", "outside the tolerance; rival 0 (it does not)"),
+    ("two-sided", -0.2, None, "outside", "outside the tolerance; rival 0 (it does not)"),
+    ("two-sided", -0.5, 0.3, "undecided",
+     "undecided: the error is too large to tell −0.5 from 0 (it does not)"),
+    ("two-sided", -0.3, 0.3, "undecided",
+     "undecided: the error is too large to tell −0.5 from 0 (it does not)"),
+    ("two-sided", 0.05, 0.1, "outside", "outside the tolerance; rival 0 (it does not)"),
+    ("above", 1.01, 0.6, "undecided",
+     "undecided: the error is too large to tell 1.01 from 0 (it does not)"),
+    ("above", 0.9, 0.1, "outside", "outside the bound; rival 0 (it does not)"),
+    ("below", -1.1, 0.1, "holds", "ruled out 0 (it does not)"),
+])
+def test_outcomes_are_told_apart(one_claim, id, value, error, outcome, says):
+    try:
+        claims.check(id, value if error is None else Estimate(value, error))
+    except claims.ClaimError as failure:
+        assert outcome != "holds" and str(failure) == repr(one_claim[0][0][0])
+    else:
+        assert outcome == "holds"
+    card = one_claim[0][0][0]
+    assert card.outcome == outcome
+    assert repr(card).endswith(says)
+    bundle = card._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(card) and bundle["text/html"] == card._repr_html_()
+    assert json.loads(json.dumps(bundle[claims.MIME])) == {
+        "id": id, "value": value, "error": error, "holds": outcome == "holds", "outcome": outcome}
+
+
+def test_the_card_carries_full_precision(one_claim):
+    claims.check("two-sided", Estimate(np.float64(-1.5 / 3.1), jnp.float32(0.1)))
+    record = one_claim[0][0][0]._repr_mimebundle_()[claims.MIME]
+    assert record["value"] == -1.5 / 3.1 and record["error"] == float(np.float32(0.1))
+
+
+def test_ipython_shows_all_three_forms():
+    card = claims.Card(claims.parse("good", entry()), -0.5)
+    data, _ = DisplayFormatter().format(card)
+    assert set(data) == {"text/plain", "text/html", claims.MIME}
+
+
+def test_mathematics_is_typeset_in_html_and_kept_in_text():
+    claim = claims.parse("good", entry(
+        statement="Falls like $n^{-1/2}$, <fast>.", source="Derived from $\\phi$",
+        rival={"value": 0.0, "says": "it is $1/n$"}))
+    card = claims.Card(claim, -0.5)
+    html = card._repr_html_()
+    assert html.count("<math") == 3 and "$" not in html and "&lt;fast&gt;" in html
+    assert repr(card).endswith("(it is $1/n$)")
+
+
+def test_every_text_of_the_list_can_be_typeset():
+    for claim in claims.load().values():
+        for text in (claim.statement, claim.source, claim.rival, claim.basis):
+            typeset.html(text)
+
+
+@pytest.mark.parametrize("id, near", [
+    ("kurtosis-slop", ["kurtosis-slope"]), ("deep-kernel", ["deep-kernel-error"]), ("", []),
+])
+def test_an_unknown_id_is_answered_with_near_ones(id, near):
+    with pytest.raises(ValueError, match="^id: expected one of the book's claims") as caught:
+        claims.check(id, 1.0)
+    assert all(repr(name) in str(caught.value) for name in near)
+    assert len(str(caught.value)) < 200
 
 
 def test_bad_input(one_claim):
-    with pytest.raises(ValueError, match="id: expected one of the claims .* got 'nothing'"):
-        claims.check("nothing", 1.0)
     with pytest.raises(ValueError, match="measured: expected a finite number; got nan"):
         claims.check("two-sided", float("nan"))
+    with pytest.raises(ValueError, match="measured: expected a finite number"):
+        claims.check("two-sided", Estimate(np.ones(2), np.ones(2)))
     with pytest.raises(ValueError, match="error: expected a finite number"):
-        claims.check("two-sided", -0.5, float("inf"))
-    with pytest.raises(ValueError, match="chapter: expected one of"):
-        claims.table("no/such")
-    with pytest.raises(ValueError, match="value: expected a finite number for 'n'"):
-        claims.glue("n", float("nan"))
+        claims.check("two-sided", Estimate(-0.5, float("inf")))
 
 
-def test_table_and_glue(one_claim):
-    assert len(claims.table("part/name").claims) == 3
-    assert "<table>" in claims.table()._repr_html_() and "two-sided" in repr(claims.table())
-    claims.glue("slope", -0.5, ".2f")
-    (data,), options = one_claim[-1]
-    assert data == {"application/papermill.record/text/plain": "−0.50"}
-    assert options["metadata"]["scrapbook"]["name"] == "slope"
+def test_the_list_cannot_be_changed():
+    with pytest.raises(TypeError):
+        claims.load()["kurtosis-slope"] = None

@@ -5,16 +5,21 @@ chapter calls ``check`` with what it measured; the card that appears says what w
 what was predicted, and which rival hypothesis the outcome rules out.
 """
 
-import html
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
 from IPython.display import display
+
+from infinite_width import _listing, typeset
+from infinite_width.measure import Estimate
+from infinite_width.prose import glue  # noqa: F401  until the chapters are converted
+
+MIME = "application/vnd.infinite-width.claim+json"
+"""Type of the JSON {"id", "value", "error", "holds", "outcome"} of a card, in full precision."""
 
 
 class ClaimError(AssertionError):
@@ -60,6 +65,11 @@ class Claim:
         if self.predicted is not None:
             return abs(value - self.predicted) <= self.tolerance
         return value > self.above if self.above is not None else value < self.below
+
+    def accepts_near(self, value: float, distance: float) -> bool:
+        """Whether a value that is accepted lies within `distance` of `value`."""
+        return any(map(self.accepts, (value - distance, value, value + distance))) or (
+            self.predicted is not None and abs(value - self.predicted) <= distance)
 
     @property
     def expectation(self) -> str:
@@ -124,134 +134,115 @@ def parse(id: str, entry: Mapping[str, Any]) -> Claim:
 @cache
 def load() -> Mapping[str, Claim]:
     """The whole list, by id, in the order of the file."""
-    text = resources.files("infinite_width").joinpath("claims.toml").read_text("utf-8")
-    return {id: parse(id, entry) for id, entry in tomllib.loads(text).items()}
+    entries = _listing.read("claims.toml")
+    return MappingProxyType({id: parse(id, entry) for id, entry in entries.items()})
 
 
 @dataclass(frozen=True)
 class Card:
-    """The outcome of a check, as text and as HTML."""
+    """The outcome of a check, as text, as HTML and as JSON.
+
+    Attributes:
+        claim: What was checked.
+        measured: The value that the chapter found.
+        error: Its standard error, None where it has none.
+        compact: Whether the HTML leaves the source out.
+    """
 
     claim: Claim
     measured: float
-    error: float | None
+    error: float | None = None
     compact: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """What the check found: "holds", "outside" or "undecided".
+
+        It is undecided if both the rival and an accepted value are within two errors.
+        """
+        blur = 2 * (self.error or 0.0)
+        rival_near = blur > 0 and abs(self.measured - self.claim.rival_value) <= blur
+        if rival_near and self.claim.accepts_near(self.measured, blur):
+            return "undecided"
+        return "holds" if self.claim.accepts(self.measured) else "outside"
 
     @property
     def holds(self) -> bool:
         """Whether the claim accepts the value, and the error does not blur the rival."""
-        distinct = self.error is None or (
-            abs(self.measured - self.claim.rival_value) > 2 * self.error
-        )
-        return self.claim.accepts(self.measured) and distinct
+        return self.outcome == "holds"
 
     @property
-    def outcome(self) -> str:
+    def value(self) -> str:
         """The measured value, with its error where there is one."""
         error = "" if self.error is None else f" ± {number(float(f'{self.error:.2g}'))}"
         return number(self.measured) + error
 
+    @property
+    def verdict(self) -> str:
+        """What the outcome means for the rival's value."""
+        claim, rival = self.claim, number(self.claim.rival_value)
+        if self.outcome == "holds":
+            return f"ruled out {rival}"
+        if self.outcome == "outside":
+            limit = "bound" if claim.predicted is None else "tolerance"
+            return f"outside the {limit}; rival {rival}"
+        centre = self.measured if claim.predicted is None else claim.predicted
+        return f"undecided: the error is too large to tell {number(centre)} from {rival}"
+
     def __repr__(self) -> str:
-        claim = self.claim
-        mark = "✓" if self.holds else "✗"
-        return (f"{mark} {claim.id}: measured {self.outcome}; predicted {claim.expectation}; "
-                f"ruled out {number(claim.rival_value)} ({claim.rival})")
+        return (f"{'✓' if self.holds else '✗'} {self.claim.id}: measured {self.value}; predicted "
+                f"{self.claim.expectation}; {self.verdict} ({self.claim.rival})")
 
     def _repr_html_(self) -> str:
         claim = self.claim
-        mark = "✓" if self.holds else "✗"
+        kind, _, rival = self.verdict.rpartition(" ")
         source = "" if self.compact else (
-            f'<div class="claim-source">{html.escape(claim.source)}</div>')
+            f'<div class="claim-source">{typeset.html(claim.source)}</div>')
         return (
             f'<div class="claim{" compact" if self.compact else ""}" id="claim-{claim.id}">'
-            f'<div class="claim-head"><span class="claim-mark">{mark}</span> '
-            f"{html.escape(claim.statement)}</div>"
-            f'<div class="claim-row"><span>measured <b>{self.outcome}</b></span> '
+            f'<div class="claim-head"><span class="claim-mark">{"✓" if self.holds else "✗"}</span> '
+            f"{typeset.html(claim.statement)}</div>"
+            f'<div class="claim-row"><span>measured <b>{self.value}</b></span> '
             f"<span>predicted <b>{claim.expectation}</b></span> "
-            f"<span>ruled out <b>{number(claim.rival_value)}</b> "
-            f"{html.escape(claim.rival)}</span></div>{source}</div>"
+            f"<span>{kind} <b>{rival}</b> {typeset.html(claim.rival)}</span></div>{source}</div>"
         )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        record = {"id": self.claim.id, "value": self.measured, "error": self.error,
+                  "holds": self.holds, "outcome": self.outcome}
+        return {"text/plain": repr(self), "text/html": self._repr_html_(), MIME: record}
 
 
 def check(
-    id: str, measured: float, error: float | None = None, *, compact: bool = False
+    id: str,
+    measured: Estimate | float,
+    error: float | None = None,
+    *,
+    compact: bool = False,
 ) -> None:
     """Show a claim's card, and stop if the measurement does not bear the claim out.
 
     Args:
         id: The claim's name in ``claims.toml``.
-        measured: The value that the chapter found.
-        error: Its standard error, where it has one. The rival must be more than two of
-            them away, or the measurement decides nothing.
+        measured: The value that the chapter found, an `Estimate` where it has an error. The
+            rival must be more than two errors away, or the measurement decides nothing.
+        error: The error, if `measured` is no `Estimate`. (Until the chapters are converted.)
         compact: Whether to show a small card without the source, for tables of many claims.
 
     Raises:
-        ValueError: There is no such claim, or a number is not finite.
+        ValueError: There is no such claim, or a number is not finite or no single number.
         ClaimError: The claim does not hold.
+
+    Example:
+        >>> check("kurtosis-slope", Estimate(-1.01, 0.02))  # doctest: +ELLIPSIS
+        ✓ kurtosis-slope: measured −1.01 ± 0.02; predicted −1 ± 0.05; ruled out −0.5 (...)
     """
-    claims = load()
-    if id not in claims:
-        raise ValueError(f"id: expected one of the claims {sorted(claims)}; got {id!r}")
-    for name, value in (("measured", measured), ("error", error)):
-        if value is not None and not math.isfinite(value):
-            raise ValueError(f"{name}: expected a finite number; got {value}")
-    error = None if error is None else float(error)
-    card = Card(claims[id], float(measured), error, compact)
+    claim = _listing.entry("claims", load(), id)
+    value, error = measured if isinstance(measured, Estimate) else (measured, error)
+    for name, part in (("measured", value), ("error", error)):
+        if part is not None and not (getattr(part, "size", 1) == 1 and math.isfinite(part)):
+            raise ValueError(f"{name}: expected a finite number; got {part}")
+    card = Card(claim, float(value), None if error is None else float(error), compact)
     display(card)
     if not card.holds:
         raise ClaimError(repr(card))
-
-
-@dataclass(frozen=True)
-class Table:
-    """Claims as a table, for a notebook."""
-
-    claims: tuple[Claim, ...]
-
-    def __repr__(self) -> str:
-        return "\n".join(
-            f"{c.id}: {c.statement} [{c.expectation}; not {number(c.rival_value)}]"
-            for c in self.claims
-        )
-
-    def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><td>{html.escape(c.statement)}</td><td>{c.expectation}</td>"
-            f"<td>{number(c.rival_value)}: {html.escape(c.rival)}</td>"
-            f"<td>{html.escape(c.source)}</td></tr>"
-            for c in self.claims
-        )
-        return ("<table><thead><tr><th>claim</th><th>predicted</th><th>ruled out</th>"
-                f"<th>source</th></tr></thead><tbody>{cells}</tbody></table>")
-
-
-def table(chapter: str | None = None) -> Table:
-    """The claims of one chapter, or of the whole book.
-
-    Raises:
-        ValueError: No claim belongs to `chapter`.
-    """
-    chosen = tuple(c for c in load().values() if chapter in (None, c.chapter))
-    if chapter is not None and not chosen:
-        known = sorted({c.chapter for c in load().values()})
-        raise ValueError(f"chapter: expected one of {known}; got {chapter!r}")
-    return Table(chosen)
-
-
-def glue(name: str, value: float, format: str = ".3g") -> None:
-    """Store a number of this run for the prose, where ``{glue:text}`` shows it.
-
-    Args:
-        name: Its name in the text.
-        value: The number.
-        format: A format specification, such as ".2f".
-
-    Raises:
-        ValueError: The value is not finite.
-    """
-    if not math.isfinite(value):
-        raise ValueError(f"value: expected a finite number for {name!r}; got {value}")
-    prefix = "application/papermill.record/"
-    text = f"{value:{format}}".replace("-", "\N{MINUS SIGN}")
-    display({prefix + "text/plain": text}, raw=True,
-            metadata={"scrapbook": {"name": name, "mime_prefix": prefix}})
