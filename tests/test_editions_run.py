@@ -15,7 +15,7 @@ import pytest
 from bookkit import colab, execute
 from bookkit import rules as notebooks
 from bookkit.editions import rules
-from bookkit.versions import Failure, installed_versions
+from bookkit.environments import Failure, installed_versions
 
 ALL = os.environ.get("INFINITE_WIDTH_EDITIONS") == "all"
 RUN = notebooks.NAMES if ALL else ["gp_limit/random_networks"]

@@ -20,7 +20,7 @@ from nbclient.exceptions import CellExecutionError
 
 from bookkit import cards, runner
 from bookkit.chapters import ROOT, read
-from bookkit.versions import HOME, PROJECT, Failure, find_python, installed_versions, run, say
+from bookkit.environments import HOME, Failure, find_python, installed_versions, run, say
 
 PYTHONS = ("3.12", "3.13")
 # What Colab has: the versions that matter to the chapters, and what else they import.
@@ -82,7 +82,7 @@ def restore(python):
 def repository(folder):
     """A git repository of the package as it is in this checkout, committed or not."""
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("*.egg-info"))
-    for name in ("pyproject.toml", PROJECT["project"]["readme"], "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     who = ("-c", "user.name=Colab", "-c", "user.email=colab@localhost", "-c", "commit.gpgSign=no")
     for command in ("init --quiet", "add --all", "commit --quiet --message checkout"):

@@ -23,69 +23,22 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 from bookkit.chapters import ROOT
+from bookkit.environments import (
+    HOME,
+    Failure,
+    find_python,
+    installed_versions,
+    name_of,
+    run,
+    say,
+)
 
-HOME = ROOT / ".venvs"
 PYTHONS = ("3.11", "3.12", "3.13")
 TOOLS = ("pytest", "nbformat")  # what the package's tests need besides the package
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # Installed without its own dependencies, of which those that are excluded stay out.
 PARTIAL = "neural-tangents"
 EXCLUDED = PROJECT["tool"]["uv"]["exclude-dependencies"]
-
-
-class Failure(Exception):
-    """An environment could not be made."""
-
-
-def name_of(requirement):
-    """The normalised name of the package that a requirement asks for."""
-    return re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-").replace(".", "-")
-
-
-def say(text):
-    """Print at once, also into a pipe."""
-    print(text, flush=True)
-
-
-def run(*command):
-    """The output of a command; Failure with its last lines if it fails."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
-    result = subprocess.run(
-        [str(part) for part in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONNOUSERSITE": "1"},
-    )
-    if result.returncode:
-        raise Failure("\n".join(result.stdout.splitlines()[-15:]))
-    return result.stdout.strip()
-
-
-def candidates(version):
-    """Files that may be this Python: by name on PATH, those behind pyenv's shims, this one."""
-    for name in (f"python{version}", "python3", "python"):
-        for folder in os.environ.get("PATH", "").split(os.pathsep):
-            found = shutil.which(name, path=folder)
-            if found is None:
-                continue
-            yield found
-            if Path(folder).name == "shims":  # runs only versions that pyenv has switched on
-                installed = (Path(folder).parent / "versions").glob(f"{version}.*/bin/{name}")
-                yield from sorted(installed, reverse=True)
-    yield sys.executable
-
-
-def find_python(version):
-    """The first candidate that runs, is this version and can make environments."""
-    code = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
-    for candidate in candidates(version):
-        try:
-            if run(candidate, "-c", code) == version:
-                return candidate
-        except (Failure, OSError):
-            continue
-    return None
 
 
 def make_environment(folder, python, kind):
@@ -112,12 +65,6 @@ def make_environment(folder, python, kind):
                 shutil.copy(ROOT / name, copy)
         run(*pip, "--no-deps", copy)
     return inside
-
-
-def installed_versions(python):
-    """Names and versions of all packages in an environment."""
-    lines = run(python, "-m", "pip", "list", "--format=freeze").splitlines()
-    return {name_of(line): line.partition("==")[2] for line in lines if "==" in line}
 
 
 def test(python, tests, x64):
