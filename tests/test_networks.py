@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,7 +24,7 @@ def test_shapes(bias_variance):
         [(16,), (16,), (16,), (2,)] if bias_variance else []
     )
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(params))
-    rates = network.learning_rates(0.1)
+    rates = network.learning_rates(0.1, "sgd")
     assert jax.tree.structure(rates) == jax.tree.structure(params)
     for shape in ((3,), (7, 3), (2, 7, 3)):
         h = network.preactivations(params, np.ones(shape))
@@ -81,9 +79,28 @@ def test_all_agree_at_the_base_width(unit_multiplier):
         assert_allclose(same.apply(params, x), reference.apply(params, x), rtol=1e-6)
         for optimizer in ("sgd", "adam"):
             assert same.learning_rates(0.1, optimizer) == reference.learning_rates(0.1, optimizer)
-        wider = replace(same, width=64)
-        assert wider.learning_rates(0.1, "adam") != reference.learning_rates(0.1, "adam") or (
-            set(parametrization.c_adam) <= {0, None})
+
+
+# Learning rates of the input and the output layer at m = 4 times the base width, in units of
+# those at the base width, by hand. What W itself must feel is, for SGD and for Adam,
+#   standard:            1 and 1;                  1 and 1
+#   NTK:                 1 and 1/m;         m^{-1/2} and 1/m
+#   muP and mean field:  m and 1/m;                1 and 1/m   (Yang et al., 2022, table 3)
+# and W = m^{-a} w divides that by m^{-2a} under SGD, by m^{-a} under Adam, with a = 0 and 0
+# (standard), 0 and 1/2 (NTK), -1/2 and 1/2 (muP), 0 and 1 (mean field).
+AT_FOUR_TIMES = [
+    (STANDARD, "sgd", 1, 1), (STANDARD, "adam", 1, 1),
+    (NTK, "sgd", 1, 1), (NTK, "adam", 1 / 2, 1 / 2),
+    (MUP, "sgd", 1, 1), (MUP, "adam", 1 / 2, 1 / 2),
+    (MEAN_FIELD, "sgd", 4, 4), (MEAN_FIELD, "adam", 1, 1),
+]
+
+
+@pytest.mark.parametrize("parametrization, optimizer, first, last", AT_FOUR_TIMES)
+def test_learning_rates_beyond_the_base_width(parametrization, optimizer, first, last):
+    network = MLP(64, 1, TANH, parametrization, base_width=16)
+    rates = [layer["weight"] for layer in network.learning_rates(0.1, optimizer)]
+    assert_allclose(rates, [0.1 * first, 0.1 * last], rtol=1e-12)
 
 
 @pytest.mark.parametrize("optimizer, theta", [("sgd", 0.5), ("adam", 0.25)])
@@ -113,7 +130,7 @@ def test_the_base_width_cancels_for_ntk_under_sgd():
     x = X
     assert_allclose(plain.apply(plain.init(KEY, 3), x), based.apply(based.init(KEY, 3), x),
                     rtol=1e-5)
-    assert plain.learning_rates(0.3) == based.learning_rates(0.3)
+    assert plain.learning_rates(0.3, "sgd") == based.learning_rates(0.3, "sgd")
 
 
 def test_unit_multiplier_changes_the_rate_not_the_function():
@@ -179,7 +196,7 @@ def test_biases_of_mup_follow_the_input_and_the_readout():
     # At width m times the base width: hidden biases learn m times faster (SGD), the readout's
     # stays; initial sizes are those at the base width for hidden, m^{-1/2} for the readout.
     network = MLP(64, 2, TANH, MUP, bias_variance=1.0, base_width=16)
-    rates = network.learning_rates(1.0)
+    rates = network.learning_rates(1.0, "sgd")
     effective = [rates[i]["bias"] * network._scale(i, "bias", 1) ** 2 for i in range(3)]
     assert_allclose(effective, [4, 4, 1])
     deviations = [

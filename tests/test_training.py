@@ -9,11 +9,11 @@ import optax
 import pytest
 from numpy.testing import assert_allclose
 
-from infinite_width import training
+from infinite_width import _progress
 from infinite_width.training import (
-    ensemble,
+    _run,
     minibatches,
-    progress_bar,
+    over_keys,
     squared_loss,
     train,
     with_learning_rates,
@@ -141,23 +141,96 @@ def test_training_on_minibatches():
         assert_allclose(final, w, rtol=100 * EPS, atol=100 * EPS)
 
 
+def test_polyak_steps_are_the_closed_form():
+    # The loss |w|^2 / 2 divided by its squared gradient is 1/2: every step halves w.
+    final, records = train(lambda w: 0.5 * (w**2).sum(), jnp.asarray(START), optax.polyak_sgd(), 5,
+                           record=lambda w: w)
+    expected = START / 2.0 ** np.arange(6)[:, None]
+    assert_allclose(records, expected, rtol=100 * EPS)
+    assert_allclose(final, expected[-1], rtol=100 * EPS)
+
+
+def test_polyak_steps_on_minibatches_are_relaxed_projections():
+    # With one example a step the value is its own: the step halves that example's residual.
+    batches = minibatches(KEY, 4, 1, 10)
+    w = START
+    for (i,) in np.asarray(batches):
+        w = w - 0.5 * (A[i] @ w - Y[i]) / (A[i] @ A[i]) * A[i]
+    final, _ = train(LOSS, jnp.asarray(START), optax.polyak_sgd(), 10, batches=batches)
+    assert_allclose(final, w, rtol=1000 * EPS)
+
+
+def test_lbfgs_finds_the_least_squares_solution():
+    best = np.linalg.lstsq(A, Y, rcond=None)[0]
+    final, _ = train(LOSS, jnp.asarray(START), optax.lbfgs(), 20)
+    # The loss is flat to sqrt(eps) around its minimum, and so far its values can lead.
+    assert_allclose(final, best, rtol=10 * EPS**0.5)
+
+
+def test_lbfgs_searches_along_the_loss_of_its_own_batch():
+    batches = minibatches(KEY, 4, 2, 12)
+    _, records = train(LOSS, jnp.asarray(START), optax.lbfgs(), 12, batches=batches,
+                       record=lambda w: w, progress=False)
+
+    def loss(w, index):
+        return ((A[index] @ w - Y[index]) ** 2).sum()
+
+    w, pairs, all_of_them = np.asarray(records), np.asarray(batches), np.arange(4)
+    before = np.array([loss(*pair) for pair in zip(w[:-1], pairs)])
+    after = np.array([loss(*pair) for pair in zip(w[1:], pairs)])
+    assert (after <= before * (1 + 10 * EPS) + EPS).all() and (after < 0.9 * before).any()
+    full = [loss(one, all_of_them) for one in w]
+    assert (np.diff(full) > 0).any()  # so the search did not see the whole loss
+
+
+def test_reduce_on_plateau_sees_the_values():
+    values = jnp.array([3.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5])
+
+    def loss(w, batch):  # the value is the batch, the gradient is one
+        return w - jax.lax.stop_gradient(w) + batch
+
+    optimizer = optax.chain(
+        optax.sgd(1.0), optax.contrib.reduce_on_plateau(factor=0.5, patience=2))
+    _, records = train(loss, jnp.asarray(0.0), optimizer, 8, batches=values, record=lambda w: w)
+    # The values of steps 4 and 5 are no better than that of step 3, nor are those of 6 and 7.
+    assert_allclose(-np.diff(records), [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25])
+
+
+def test_an_optimiser_that_ignores_the_value_pays_nothing_for_it():
+    def cost(function, *arguments):
+        return jax.jit(function).lower(*arguments).compile().cost_analysis()["flops"]
+
+    w = jnp.asarray(START)
+
+    def dear(w):  # its value takes two thousand operations that its gradient does not need
+        return LOSS(w) + jax.lax.stop_gradient(((jnp.arange(1.0, 1001.0) + w[0]) ** 2).sum())
+
+    def flops(loss, optimizer):
+        carry = (w, optimizer.init(w), jnp.asarray(0))
+        stops, wanted = np.array([3]), np.array([False])
+        return cost(lambda carry: _run(loss, optimizer, None, carry, stops, wanted, None), carry)
+
+    assert flops(dear, optax.sgd(0.1)) < flops(LOSS, optax.sgd(0.1)) + 100
+    assert flops(dear, optax.polyak_sgd()) > flops(LOSS, optax.polyak_sgd()) + 1900
+
+
 @pytest.mark.parametrize("members", [1, 20, 43])
-def test_ensemble(members):
+def test_over_keys(members):
     keys = jax.random.split(KEY, members)
     expected = np.stack([jax.random.normal(key, (3,)) for key in keys])
     for options in ({}, {"progress": False}, {"batch_size": 2}):
-        result = ensemble(lambda key: {"x": jax.random.normal(key, (3,))}, keys, **options)
+        result = over_keys(lambda key: {"x": jax.random.normal(key, (3,))}, keys, **options)
         assert_allclose(result["x"], expected, rtol=10 * EPS)
     legacy = jax.random.split(jax.random.PRNGKey(0), members)
-    assert ensemble(lambda key: jax.random.uniform(key), legacy).shape == (members,)
+    assert over_keys(lambda key: jax.random.uniform(key), legacy).shape == (members,)
 
 
-def test_ensemble_of_runs():
+def test_runs_over_keys():
     def run(key):
         start = jax.random.normal(key, (2,))
         return train(LOSS, start, optax.sgd(0.1), 5, record=LOSS, at=[0, 5])[1]
 
-    losses = ensemble(run, jax.random.split(KEY, 7))
+    losses = over_keys(run, jax.random.split(KEY, 7))
     assert losses.shape == (7, 2)
     assert (losses[:, 1] < losses[:, 0]).all()
 
@@ -170,8 +243,9 @@ class Terminal(io.StringIO):
 def test_progress_goes_to_stdout_and_wipes_itself(monkeypatch, capsys):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
-    plain = training.tqdm
-    monkeypatch.setattr(training, "tqdm", lambda **o: plain(**(o | {"delay": 0, "mininterval": 0})))
+    plain = _progress.tqdm
+    at_once = {"delay": 0, "mininterval": 0}
+    monkeypatch.setattr(_progress, "tqdm", lambda **options: plain(**(options | at_once)))
     train(LOSS, jnp.asarray(START), optax.sgd(0.1), 40)
     text = terminal.getvalue()
     assert "training" in text and "100%" in text
@@ -186,12 +260,12 @@ def test_progress_goes_to_stdout_and_wipes_itself(monkeypatch, capsys):
 def test_a_short_run_and_an_unwatched_one_show_nothing(monkeypatch, capsys):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
-    with progress_bar(2, "short") as advance:
+    with _progress.bar(2, "short") as advance:
         advance(2)
     assert terminal.getvalue() == ""
     pipe = io.StringIO()
     monkeypatch.setattr(sys, "stdout", pipe)
-    assert not training._watched()
+    assert not _progress.watched()
 
 
 def test_an_executed_notebook_stores_nothing_of_it():
@@ -199,8 +273,8 @@ def test_an_executed_notebook_stores_nothing_of_it():
     nbclient = pytest.importorskip("nbclient")
     source = "\n".join([
         "import time",
-        "from infinite_width.training import progress_bar",
-        "with progress_bar(3, 'demo') as advance:",
+        "from infinite_width import _progress",
+        "with _progress.bar(3, 'demo') as advance:",
         "    for done in (1, 2, 3):",
         "        time.sleep(0.5)",
         "        advance(done)",
@@ -221,6 +295,7 @@ def test_an_executed_notebook_stores_nothing_of_it():
         ({"at": [-1]}, "at:"),
         ({"at": [2, 2]}, "at:"),
         ({"at": [3, 1]}, "at:"),
+        ({"at": [0.5]}, "at:"),
         ({"batches": jnp.zeros((4, 2), int)}, "batches:"),
     ],
 )
@@ -237,7 +312,7 @@ def test_bad_runs(options, name):
         (lambda: squared_loss(linear, A, np.stack([Y, Y], 1))(jnp.zeros(2)), "y:"),
         (lambda: minibatches(KEY, 4, 5, 1), "batch_size:"),
         (lambda: minibatches(KEY, 4, 0, 1), "batch_size:"),
-        (lambda: ensemble(lambda key: key, jax.random.split(KEY, 3)[:0]), "keys:"),
+        (lambda: over_keys(lambda key: key, jax.random.split(KEY, 3)[:0]), "keys:"),
     ],
 )
 def test_bad_input(call, name):

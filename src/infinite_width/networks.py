@@ -19,17 +19,17 @@ cancels under SGD: W = sqrt(weight_variance / n) w, w ~ N(0, 1), at every width,
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jax.typing import ArrayLike, DTypeLike
+from jaxtyping import Array, Float, PRNGKeyArray, Real
 
 from infinite_width import _validate
 from infinite_width.activations import RELU, Activation
 from infinite_width.parametrizations import NTK, Parametrization
 
-Params = list[dict[str, Array]]
+Params = list[dict[str, Float[Array, "..."]]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,15 @@ class MLP:
     Raises:
         ValueError: A size is not an integer >= 1, a variance is negative or not finite, or the
             parametrisation is for one hidden layer and `depth` is larger.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from infinite_width.networks import MLP
+        >>> network = MLP(width=64, depth=2)
+        >>> params = network.init(jax.random.key(0), d_in=3, d_out=2)
+        >>> network.apply(params, jnp.ones((5, 3))).shape
+        (5, 2)
     """
 
     width: int
@@ -66,7 +75,7 @@ class MLP:
     base_width: int = 1
     orthogonal: bool = False
     unit_multiplier: bool = False
-    dtype: Any = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     def __post_init__(self):
         """Check the fields."""
@@ -84,11 +93,21 @@ class MLP:
         """Draw parameters for inputs of dimension `d_in`.
 
         Returns:
-            A list over the depth + 1 layers of {"weight": [fan_in, fan_out], "bias":
-            [fan_out]}; no "bias" if `bias_variance` is 0.
+            A list over the depth + 1 layers, each a dictionary with "weight", of shape
+            [fan_in, fan_out], and "bias", of shape [fan_out]. There is no "bias" if
+            `bias_variance` is 0.
 
         Raises:
             ValueError: `d_in` or `d_out` is not an integer >= 1.
+
+        Example:
+            >>> import jax
+            >>> from infinite_width.networks import MLP
+            >>> params = MLP(width=64, depth=2, bias_variance=0.1).init(jax.random.key(0), d_in=3)
+            >>> [layer["weight"].shape for layer in params]
+            [(3, 64), (64, 64), (64, 1)]
+            >>> params[-1]["bias"].shape
+            (1,)
 
         Source: Saxe et al. (2014) for orthogonal weights; Mezzadri (2007) for drawing them.
         """
@@ -109,13 +128,15 @@ class MLP:
             })
         return params
 
-    def apply(self, params: Params, x: Float[Array, "*batch d_in"]) -> Float[Array, "*batch d_out"]:
+    def apply(
+        self, params: Params, x: Real[ArrayLike, "*batch d_in"]
+    ) -> Float[Array, "*batch d_out"]:
         """Return the network's output, [..., d_out] for inputs [..., d_in]."""
         return self.preactivations(params, x)[-1]
 
     def preactivations(
-        self, params: Params, x: Float[Array, "*batch d_in"]
-    ) -> list[Float[Array, "*batch units"]]:
+        self, params: Params, x: Real[ArrayLike, "*batch d_in"]
+    ) -> list[Float[Array, "*batch _"]]:
         """Return [h^1, ..., h^depth, f].
 
         Raises:
@@ -138,16 +159,24 @@ class MLP:
         return result
 
     def learning_rates(
-        self, base: Float[Array, ""] | float = 1.0, optimizer: str = "sgd"
-    ) -> PyTree[Float[Array, ""] | float]:
+        self, base: Real[ArrayLike, ""],
+        optimizer: str = "sgd",  # Until the chapters are converted; then without a default.
+    ) -> list[dict[str, Real[ArrayLike, ""]]]:
         """Return eta m^{-c} for each parameter, shaped like the list that `init` returns.
 
         Args:
             base: eta, the learning rate at the base width.
-            optimizer: "sgd" or "adam".
+            optimizer: "sgd" or "adam": the exponents c are not the same.
 
         Raises:
             ValueError: The optimiser is neither.
+
+        Example:
+            >>> from infinite_width.networks import MLP
+            >>> from infinite_width.parametrizations import MUP
+            >>> network = MLP(width=256, depth=2, parametrization=MUP, base_width=64)
+            >>> [layer["weight"] for layer in network.learning_rates(0.01, "adam")]
+            [0.005, 0.0025, 0.005]
         """
         c = self.parametrization.learning_rate_exponents(optimizer)
         kinds = ("weight", "bias") if self.bias_variance > 0 else ("weight",)

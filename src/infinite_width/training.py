@@ -4,27 +4,26 @@ The loss is 1/2 times the sum over examples of the squared residual, so that tim
 rate times steps, is the t of `infinite_width.kernel_dynamics`.
 """
 
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from functools import partial
+from typing import SupportsIndex
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
-from tqdm import tqdm
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Real
 
-from infinite_width import _validate
+from infinite_width import _progress, _validate
 
-CHUNKS = 20  # A run that shows progress is cut into about so many pieces.
+_CHUNKS = 20  # A run that shows progress is cut into about so many pieces.
 
 
 def squared_loss(
     apply: Callable[[PyTree, Float[Array, "n d"]], Float[Array, "n outputs"]],
-    x: Float[Array, "n d"],
-    y: Float[Array, "n *outputs"],
+    x: Real[ArrayLike, "n d"],
+    y: Real[ArrayLike, "n"] | Real[ArrayLike, "n outputs"],
 ) -> Callable[..., Float[Array, ""]]:
     """Return loss(params) = 1/2 sum_i |f(x_i) - y_i|^2.
 
@@ -39,6 +38,13 @@ def squared_loss(
     Raises:
         ValueError: `x` and `y` have different lengths; when called, the network's output does
             not have the targets' shape.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from infinite_width.training import squared_loss
+        >>> loss = squared_loss(lambda w, x: x @ w, jnp.eye(2), [1, 3])
+        >>> float(loss(jnp.zeros((2, 1)))), float(loss(jnp.zeros((2, 1)), jnp.array([1])))
+        (5.0, 9.0)
     """
     x, y = jnp.asarray(x), jnp.asarray(y)
     if x.ndim == 0 or y.ndim not in (1, 2) or len(x) != len(y):
@@ -56,13 +62,24 @@ def squared_loss(
 
 
 def with_learning_rates(
-    optimizer: optax.GradientTransformation, rates: PyTree[Float[Array, ""] | float]
+    optimizer: optax.GradientTransformation, rates: PyTree[Float[ArrayLike, ""]]
 ) -> optax.GradientTransformation:
     """Multiply an optimiser's steps by one number for each parameter.
 
     Args:
         optimizer: With learning rate 1, for example ``optax.sgd(1.0)``.
         rates: Learning rates, shaped like the parameters: `MLP.learning_rates(base, ...)`.
+
+    Example:
+        muP with Adam, learning rate 0.01 at width 64.
+
+        >>> import optax
+        >>> from infinite_width.networks import MLP
+        >>> from infinite_width.parametrizations import MUP
+        >>> from infinite_width.training import with_learning_rates
+        >>> network = MLP(width=256, depth=2, parametrization=MUP, base_width=64)
+        >>> rates = network.learning_rates(0.01, "adam")
+        >>> optimizer = with_learning_rates(optax.adam(1.0), rates)
     """
     scale = optax.stateless(lambda steps, params: jax.tree.map(jnp.multiply, steps, rates))
     return optax.chain(optimizer, scale)
@@ -93,7 +110,7 @@ def train(
     steps: int,
     *,
     record: Callable[[PyTree], PyTree] | None = None,
-    at: Sequence[int] | None = None,
+    at: Sequence[SupportsIndex] | Int[ArrayLike, " stops"] | None = None,
     batches: PyTree[Array] | None = None,
     progress: bool = True,
 ) -> tuple[PyTree, PyTree]:
@@ -103,7 +120,9 @@ def train(
         loss: params -> number, or (params, batch) -> number if there are `batches`.
         params: Where to start.
         optimizer: Any optax optimiser, with its learning rate; for one in each layer see
-            `with_learning_rates`.
+            `with_learning_rates`. Those that ask for the loss get it, as a number and as a
+            function of the parameters (on the step's own batch): ``optax.lbfgs()``,
+            ``optax.polyak_sgd()``, ``optax.contrib.reduce_on_plateau()``.
         steps: Number of steps.
         record: What to keep, a function of the parameters.
         at: When to keep it: increasing step numbers from 0 (before the first step) to `steps`
@@ -119,10 +138,22 @@ def train(
     Raises:
         ValueError: `steps` is not an integer >= 0, `at` is not increasing or leaves the run, or
             `batches` are not as many as steps.
+
+    Example:
+        A step of rate 1/2 down w^2 / 2 halves w.
+
+        >>> import jax.numpy as jnp, optax
+        >>> from infinite_width.training import train
+        >>> w, losses = train(lambda w: w**2 / 2, jnp.array(8.0), optax.sgd(0.5), 3,
+        ...                   record=lambda w: w**2 / 2, at=[0, 3])
+        >>> float(w), losses.tolist()
+        (1.0, [32.0, 0.5])
     """
     _validate.at_least("steps", steps, 0, integer=True)
-    at = np.arange(steps + 1) if at is None else np.asarray(at, dtype=int)
-    if at.ndim != 1 or (np.diff(at) <= 0).any() or (at < 0).any() or (at > steps).any():
+    at = np.arange(steps + 1) if at is None else np.asarray(at)
+    whole = at.size == 0 or np.issubdtype(at.dtype, np.integer)
+    if at.ndim != 1 or not whole or (np.diff(at) <= 0).any() or (at < 0).any() or (
+            at > steps).any():
         raise ValueError(f"at: expected increasing step numbers from 0 to {steps}; got {at}")
     for leaf in jax.tree.leaves(batches):
         if jnp.shape(leaf)[:1] != (steps,):
@@ -133,15 +164,15 @@ def train(
     progress = progress and not _traced((params, batches))
 
     # The run is one scan over stops: advance to the stop, then record if that is wanted.
-    marks = np.linspace(0, steps, CHUNKS + 1).astype(int)[1:] if progress else np.array([steps])
+    marks = np.linspace(0, steps, _CHUNKS + 1).astype(int)[1:] if progress else np.array([steps])
     stops = np.union1d(at, marks)
     wanted = np.isin(stops, at)
-    size = -(-len(stops) // CHUNKS) if progress else len(stops)
+    size = -(-len(stops) // _CHUNKS) if progress else len(stops)
     padding = -len(stops) % size  # Equal pieces, so that one compilation serves all.
     stops, wanted = np.pad(stops, (0, padding), mode="edge"), np.pad(wanted, (0, padding))
     run = jax.jit(partial(_run, loss, optimizer, record))
     carry, kept = (params, optimizer.init(params), jnp.asarray(0)), []
-    with progress_bar(steps, "training", show=progress) as advance:
+    with _progress.bar(steps, "training", show=progress) as advance:
         for first in range(0, len(stops), size):
             piece = slice(first, first + size)
             carry, records = run(carry, stops[piece], wanted[piece], batches)
@@ -160,10 +191,15 @@ def _traced(tree) -> bool:
 
 
 def _run(loss, optimizer, record, carry, stops, wanted, batches):
+    update = optax.with_extra_args_support(optimizer).update
+
     def step(index, state):
         params, memory = state
         batch = () if batches is None else (jax.tree.map(lambda leaf: leaf[index], batches),)
-        updates, memory = optimizer.update(jax.grad(loss)(params, *batch), memory, params)
+        value, gradient = jax.value_and_grad(loss)(params, *batch)
+        # What an optimiser does not ask for is dead code to the compiler, and costs nothing.
+        updates, memory = update(gradient, memory, params, value=value, grad=gradient,
+                                 value_fn=lambda params: loss(params, *batch))
         return optax.apply_updates(params, updates), memory
 
     def advance(carry, stop_wanted):
@@ -179,7 +215,7 @@ def _run(loss, optimizer, record, carry, stops, wanted, batches):
     return jax.lax.scan(advance, carry, (stops, wanted))
 
 
-def ensemble(
+def over_keys(
     function: Callable[[PRNGKeyArray], PyTree],
     keys: PRNGKeyArray,
     *,
@@ -200,39 +236,28 @@ def ensemble(
 
     Raises:
         ValueError: There are no keys.
+
+    Example:
+        >>> import jax
+        >>> from infinite_width.training import over_keys
+        >>> draws = over_keys(lambda key: jax.random.normal(key, (3,)),
+        ...                   jax.random.split(jax.random.key(0), 5))
+        >>> draws.shape
+        (5, 3)
     """
     members = len(keys) if jnp.ndim(keys) else 0
     if members == 0:
         raise ValueError(f"keys: expected at least one along the first axis; got {keys!r}")
     progress = progress and not _traced(keys)
-    size = -(-members // CHUNKS) if progress else members
+    size = -(-members // _CHUNKS) if progress else members
     run = jax.jit(lambda keys: jax.lax.map(function, keys, batch_size=batch_size))
     # Equal pieces, so that one compilation serves all; the surplus is cut off at the end.
     index, kept = np.arange(-(-members // size) * size).reshape(-1, size) % members, []
-    with progress_bar(members, "ensemble", show=progress) as advance:
+    with _progress.bar(members, "over keys", show=progress) as advance:
         for piece in index:
             kept.append(jax.block_until_ready(run(keys[piece])))
             advance(min(len(kept) * size, members))
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:members], *kept)
 
 
-@contextmanager
-def progress_bar(total: int, label: str, show: bool = True):
-    """Show a text bar while somebody watches; yields a function to call with the number done.
-
-    It appears after a second on a terminal or in a notebook that a person runs, writes to
-    stdout and wipes itself out. A notebook that a program executes (nbclient, nbval) stores
-    nothing of it.
-    """
-    with tqdm(total=total, desc=label, file=sys.stdout, leave=False, delay=1.0, ncols=72,
-              disable=not (show and _watched())) as bar:
-        yield lambda done: bar.update(done - bar.n)
-
-
-def _watched() -> bool:
-    ipython = sys.modules.get("IPython")
-    kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython else None
-    if kernel is None:
-        return sys.stdout.isatty()
-    # A front end with a person in front of it can be asked for input; executors cannot.
-    return bool(kernel.get_parent().get("content", {}).get("allow_stdin", False))
+ensemble = over_keys  # Until the chapters are converted.
