@@ -11,23 +11,19 @@ SEEDS ?= 5
 CHAPTER ?=
 SUBMISSIONS ?=
 CSV ?=
+UPGRADE ?=
 BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JAX_PLATFORMS := cpu
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): requirements.txt
-	@command -v $(PYTHON) >/dev/null || { echo "No '$(PYTHON)' found. Install Python 3.11, 3.12 or 3.13, or say PYTHON=/path/to/python."; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "'$(PYTHON)' is $$($(PYTHON) --version 2>&1); the lock needs Python 3.11, 3.12 or 3.13. Say PYTHON=python3.12, for example."; exit 1; }
-	@echo "Setting up .venv with $$($(PYTHON) --version) (about 1.3 GB, a minute or two) …"
-	@rm -rf .venv && $(PYTHON) -m venv .venv || { echo "Could not make a virtual environment. On Debian or Ubuntu: apt install python3-venv."; exit 1; }
-	@$(BIN)/pip install --quiet --progress-bar on --no-deps --requirement requirements.txt || { rm -rf .venv; echo "The installation did not finish. Check the network and run the same command again."; exit 1; }
-	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
-	@touch $@
-	@echo ".venv is ready."
+	@sh src/bookkit/bootstrap.sh "$(PYTHON)"
+
+##@ Read
 
 book: $(READY) ## Build the website into _build/html
 	@echo "Building the site from the stored outputs …"
@@ -40,6 +36,8 @@ serve: book ## Show the website on this machine
 	@echo "The book is at http://127.0.0.1:$(PORT)/ until you press Ctrl-C."
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
+##@ Test
+
 test: $(READY) lint ## Run everything that CI runs
 	@echo "Testing the package, the site and every chapter (watch the dots; a chapter takes up to 90 s) …"
 	@$(BIN)/python -m pytest
@@ -48,11 +46,18 @@ test: $(READY) lint ## Run everything that CI runs
 lint: $(READY) ## Check the style of the code
 	@$(BIN)/ruff check --quiet . && echo "The code's style is fine."
 
+versions: $(READY) ## Test the package with the oldest, the locked and the newest releases
+	@PATH="$(CURDIR)/$(BIN):$$PATH" nox
+
+##@ Write
+
 execute: $(READY) ## Run chapters in place, all or CHAPTER=gp_limit/random_networks
 	@$(BIN)/python -m bookkit execute $(CHAPTER)
 
 reseed: $(READY) ## Run chapters under SEEDS=5 other seeds and list the claims
 	@$(BIN)/python -m bookkit reseed --seeds $(SEEDS) $(CHAPTER)
+
+##@ Teach
 
 editions: book ## Write the Colab, student and instructor notebooks into _build/editions
 	@rm -rf _build/editions && cp -R _build/html/editions _build/editions
@@ -65,19 +70,16 @@ grade: $(READY) ## Run the notebooks in SUBMISSIONS=folder and mark their exerci
 	@test -n "$(SUBMISSIONS)" || { echo "Say where the notebooks are: make grade SUBMISSIONS=folder"; exit 1; }
 	@$(BIN)/python -m bookkit grading "$(SUBMISSIONS)" $(if $(CSV),--csv "$(CSV)")
 
+##@ Look after
+
 repository: $(READY) ## Set the repository's address, URL=https://github.com/…
 	@$(BIN)/python -m bookkit repository $(URL)
 
-versions: $(READY) ## Test the package with the oldest, locked and newest jax
-	@$(BIN)/python -m bookkit versions
-
-lock: ## Recompile requirements.txt from pyproject.toml
-	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
-	@.venv-lock/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --upgrade --no-header --no-annotate --quiet --output-file requirements.txt
-	@rm -rf .venv-lock
+lock: $(READY) ## Add to requirements.txt what pyproject.toml asks for; UPGRADE=1 renews all
+	@$(BIN)/uv pip compile pyproject.toml --all-extras $(addprefix --group ,book test dev one-lock) --universal --python-version 3.11 $(if $(UPGRADE),--upgrade) --no-header --no-annotate --quiet --output-file requirements.txt
 	@echo "requirements.txt now holds $$(wc -l < requirements.txt) packages; run make test."
 
 clean: ## Remove everything that make made
-	@rm -rf .venv .venvs .venv-lock _build _build.log .pytest_cache .ruff_cache
-	@find . -name __pycache__ -prune -exec rm -rf {} + ; rm -rf src/*.egg-info
+	@rm -rf .venv .venvs _build _build.log .pytest_cache .ruff_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} + ; rm -rf src/*.egg-info build dist
 	@echo "Clean."

@@ -12,7 +12,6 @@ COMMANDS = {
     "repository": "set the repository's address everywhere",
     "reseed": "run chapters under other seeds and list how often each claim held",
     "screenshots": "photograph built pages",
-    "versions": "test the package with the oldest, the locked and the newest jax",
 }
 
 
