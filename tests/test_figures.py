@@ -1,6 +1,8 @@
 """Figures: the same bytes every time, alt text demanded, players small and safe."""
 
 import base64
+import json
+import re
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -58,13 +60,43 @@ def test_show_bad_input(shown, changes, message):
         figures.show(line(), **{**good, **changes})
 
 
+def test_show_needs_nothing_but_a_figure(shown):
+    figures.show(line())
+    figures.show(line(), alt=ALT)
+    assert [options["metadata"]["image/png"] for _, options in shown] == [{}, {"alt": ALT}]
+    assert shown[1][0][0]["text/plain"] == f"Figure: {ALT}"
+
+
 def test_player_holds_every_frame(shown):
-    figures.player(line, [1, 2, "∞"][:2], label="height", alt=ALT, name="player-line", start=1,
-                   caption="A line for each height.")
-    html = shown[0][0][0].data
-    assert html.count("data:image/png;base64,") == 3  # two frames, and the first one shown
-    assert 'max="1" value="1"' in html and "http" not in html
-    assert '<p class="player-caption">A line for each height.</p>' in html
+    figures.player(line, [1, 3, 7], label="height", alt=ALT, name="player-line", start=1,
+                   caption="A line for each height, up to $n^2$.")
+    page = shown[0][0][0].data
+    script = re.search(r"frames = (\[.*?\]), values = (\[.*?\]);", page)
+    frames, values = json.loads(script[1].replace("'", '"')), json.loads(script[2])
+    assert values == ["1", "3", "7"] and len(set(frames)) == 3
+    assert all(base64.b64decode(f.partition(",")[2]).startswith(b"\x89PNG") for f in frames)
+    assert f'src="{frames[1]}"' in page and 'max="2" value="1"' in page
+    assert "<output>3</output>" in page and "src=\"http" not in page
+    caption = re.search('<p class="player-caption">(.*)</p>', page)[1]
+    assert caption.startswith("A line for each height, up to <math")
+
+
+def test_player_escapes_its_texts(shown):
+    figures.player(line, ["</script><b>", "2"], label="<i> & co", alt='A "quoted" line that rises.')
+    page = shown[0][0][0].data
+    assert page.count("<script>") == page.count("</script>") == 1
+    assert "<b>" not in page and "<i>" not in page and "player-caption" not in page
+    assert 'alt="A &quot;quoted&quot; line that rises."' in page
+    assert "&lt;i&gt; &amp; co" in page
+    values = re.search(r"values = (\[.*?\]);", page)[1]
+    assert json.loads(values) == ["</script><b>", "2"]
+
+
+def test_players_without_a_name_are_told_apart(shown):
+    for values in ([1], [2], [1]):
+        figures.player(line, values, label="height", alt=ALT)
+    first, second, again = (re.search('id="(player-[0-9a-f]+)"', a[0].data)[1] for a, _ in shown)
+    assert first == again != second
 
 
 @pytest.mark.parametrize("changes, message", [

@@ -1,7 +1,10 @@
 """The look of the figures: one style, colour by width, alt text, a player over frames."""
 
 import base64
+import hashlib
+import html
 import io
+import json
 import re
 from collections.abc import Callable, Sequence
 
@@ -10,6 +13,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
+
+from infinite_width import typeset
 
 THEORY = "black"
 """Colour of every theory line."""
@@ -63,11 +68,18 @@ def _png(figure, dpi):
     return buffer.getvalue()
 
 
-def show(figure: Figure, *, alt: str, caption: str, name: str, dpi: int = 150) -> None:
+def show(
+    figure: Figure,
+    *,
+    alt: str | None = None,
+    caption: str | None = None,
+    name: str | None = None,
+    dpi: float = 150,
+) -> None:
     """Show a figure with its alt text and its caption, and close it.
 
-    The alt text, caption and name travel in the output's metadata; when a chapter is
-    executed they are copied to where the website reads them.
+    The alt text, caption and name travel in the output's metadata; when a chapter of the book
+    is executed they are copied to where the website reads them. A chapter needs all three.
 
     Args:
         figure: What to show.
@@ -79,24 +91,39 @@ def show(figure: Figure, *, alt: str, caption: str, name: str, dpi: int = 150) -
     Raises:
         ValueError: `alt` or `caption` says too little (under 20 characters), or `name` does
             not start with "fig-".
+
+    Example:
+        >>> figure, axis = plt.subplots()
+        >>> show(figure, alt="An empty pair of axes.")
+        Figure: An empty pair of axes.
     """
-    for field, text in (("alt", alt), ("caption", caption)):
-        if len(text.strip()) < 20:
-            raise ValueError(f"{field}: expected a sentence; got {text!r}")
-    if not re.fullmatch(r"fig-[a-z0-9-]+", name):
-        raise ValueError(f"name: expected 'fig-' and lower-case words; got {name!r}")
+    _demand_sentences(alt=alt, caption=caption)
+    if name is not None:
+        _demand_name("fig", name)
     data = _png(figure, dpi)
     plt.close(figure)
-    display({"image/png": base64.b64encode(data).decode(), "text/plain": f"Figure: {alt}"},
-            raw=True, metadata={"image/png": {"alt": alt, "caption": caption, "name": name}})
+    texts = {"alt": alt, "caption": caption, "name": name}
+    shown = {field: text for field, text in texts.items() if text is not None}
+    display({"image/png": base64.b64encode(data).decode(), "text/plain": f"Figure: {alt or name}"},
+            raw=True, metadata={"image/png": shown})
+
+
+def _demand_sentences(**texts):
+    for field, text in texts.items():
+        if text is not None and len(text.strip()) < 20:
+            raise ValueError(f"{field}: expected a sentence; got {text!r}")
+
+
+def _demand_name(kind, name):
+    if not re.fullmatch(rf"{kind}-[a-z0-9-]+", name):
+        raise ValueError(f"name: expected '{kind}-' and lower-case words; got {name!r}")
 
 
 _PLAYER = """<div class="player" id="{id}">
 <img alt="{alt}" src="{first}" style="max-width:100%;height:auto">
 <div class="player-controls"><label>{label}: <output>{value}</output><br>
 <input type="range" min="0" max="{last}" value="{start}" step="1" style="width:100%"></label></div>
-<p class="player-caption">{caption}</p>
-<script>(function() {{
+{caption}<script>(function() {{
   const box = document.getElementById("{id}"), frames = {frames}, values = {values};
   const show = (i) => {{ box.querySelector("img").src = frames[i];
     box.querySelector("output").textContent = values[i]; }};
@@ -110,10 +137,10 @@ def player(
     *,
     label: str,
     alt: str,
-    caption: str,
-    name: str,
+    caption: str | None = None,
+    name: str | None = None,
     start: int = 0,
-    dpi: int = 80,
+    dpi: float = 80,
 ) -> None:
     """Show one frame for each value, with a slider that works without a kernel.
 
@@ -122,19 +149,18 @@ def player(
         values: What the slider runs over; shown as text.
         label: What the slider changes.
         alt: Alt text for all frames.
-        caption: One or two sentences under the slider, plain text.
-        name: Identifier, starting with "player-".
+        caption: One or two sentences under the slider; may hold ``$…$``.
+        name: Identifier, starting with "player-"; without one, it is made from the frames.
         start: Index of the frame that is shown first.
         dpi: Resolution; all frames together must stay below 1.5 MB.
 
     Raises:
-        ValueError: The frames weigh more than 1.5 MB, `caption` says too little (under 20
-            characters), `name` does not fit, or `start` is not an index of `values`.
+        ValueError: The frames weigh more than 1.5 MB, `alt` or `caption` says too little (under
+            20 characters), `name` does not fit, or `start` is not an index of `values`.
     """
-    if len(caption.strip()) < 20:
-        raise ValueError(f"caption: expected a sentence; got {caption!r}")
-    if not re.fullmatch(r"player-[a-z0-9-]+", name):
-        raise ValueError(f"name: expected 'player-' and lower-case words; got {name!r}")
+    _demand_sentences(alt=alt, caption=caption)
+    if name is not None:
+        _demand_name("player", name)
     if not 0 <= start < len(values):
         raise ValueError(f"start: expected an index below {len(values)}; got {start}")
     frames = []
@@ -146,8 +172,17 @@ def player(
     if weight > 1_500_000:
         raise ValueError(f"values: expected frames of at most 1.5 MB together; got "
                          f"{weight / 1e6:.2f} MB")
+    if name is None:
+        name = f"player-{hashlib.sha256(''.join(frames).encode()).hexdigest()[:12]}"
     text = [str(value) for value in values]
+    note = "" if caption is None else f'<p class="player-caption">{typeset.html(caption)}</p>\n'
     display(HTML(_PLAYER.format(
-        id=name, alt=alt, label=label, caption=caption, first=frames[start],
-        value=text[start], start=start, last=len(values) - 1, frames=frames, values=text,
+        id=name, alt=html.escape(alt), label=typeset.html(label), caption=note,
+        first=frames[start], value=html.escape(text[start]), start=start, last=len(values) - 1,
+        frames=frames, values=_script(text),
     )))
+
+
+def _script(values):
+    """Texts as a JavaScript array that cannot end the script element."""
+    return json.dumps(values, ensure_ascii=False).replace("<", "\\u003c")
