@@ -33,7 +33,7 @@ def submission(*cells):
 def graded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("submissions")
     first = submission(
-        cell("kurtosis-width", 1500),
+        cell("kurtosis-width", 150),
         cell("step-kurtosis", 7),
         cell("mean-field-power", "..."),
         nbformat.v4.new_code_cell('answer = 1 / 0\nexercises.check("relu-correlation", answer)'),
@@ -43,7 +43,7 @@ def graded(tmp_path_factory):
         cell("deep-linear", 2),
     )
     endless = submission(cell("deep-linear", 2), nbformat.v4.new_code_cell("while True:\n    1"),
-                         cell("kurtosis-width", 1500))
+                         cell("kurtosis-width", 150))
     for name, notebook in ("anna", first), ("ben", endless):
         (folder / name).mkdir()
         nbformat.write(notebook, folder / name / "work.ipynb")

@@ -60,8 +60,8 @@ def problems(notebook):
         if "image/png" in data:
             if len(data["image/png"]) * 3 / 4 > 150_000:
                 found.append(f"a figure of {len(data['image/png']) * 3 / 4e3:.0f} kB")
-            if "alt" not in output.metadata.get("image/png", {}):
-                found.append("a figure without alt text; use figures.show")
+            if not {"alt", "caption", "name"} <= set(output.metadata.get("image/png", {})):
+                found.append("a figure without alt text, caption or name; use figures.show")
         html = data.get("text/html", "")
         if 'class="player"' in html and not re.search(r'"player-caption">[^<]{20}', html):
             found.append("a player without a caption")
