@@ -52,6 +52,11 @@ def width_colors(widths: Sequence[int]) -> dict[int, tuple[float, float, float, 
 
     Raises:
         ValueError: `widths` is empty or holds a number below 1.
+
+    Example:
+        >>> light, dark = width_colors([4, 1024]).values()
+        >>> sum(light[:3]) > sum(dark[:3])
+        True
     """
     if len(widths) == 0 or min(widths) < 1:
         raise ValueError(f"widths: expected one or more numbers >= 1; got {list(widths)}")
@@ -91,11 +96,6 @@ def show(
     Raises:
         ValueError: `alt` or `caption` says too little (under 20 characters), or `name` does
             not start with "fig-".
-
-    Example:
-        >>> figure, axis = plt.subplots()
-        >>> show(figure, alt="An empty pair of axes.")
-        Figure: An empty pair of axes.
     """
     _demand_sentences(alt=alt, caption=caption)
     if name is not None:
