@@ -55,7 +55,7 @@ def width_colors(widths: Sequence[int]) -> dict[int, tuple[float, float, float, 
 
     Example:
         >>> light, dark = width_colors([4, 1024]).values()
-        >>> sum(light[:3]) > sum(dark[:3])
+        >>> bool(sum(light[:3]) > sum(dark[:3]))
         True
     """
     if len(widths) == 0 or min(widths) < 1:
