@@ -2,12 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help book test execute serve clean lock versions reseed repository lint grade editions colab
+.PHONY: help book check test execute serve clean lock versions reseed repository lint grade editions colab
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
 PORT ?= 8000
 SEEDS ?= 5
+JOBS ?= 2
 CHAPTER ?=
 SUBMISSIONS ?=
 CSV ?=
@@ -38,10 +39,11 @@ serve: book ## Show the website on this machine
 
 ##@ Test
 
-test: $(READY) lint ## Run everything that CI runs
-	@echo "Testing the package, the site and every chapter (watch the dots; a chapter takes up to 90 s) …"
-	@$(BIN)/python -m pytest
-	@echo "All tests passed."
+check: $(READY) ## Check style, package and rules of chapters, in minutes
+	@$(BIN)/python -m bookkit suite check
+
+test: $(READY) ## Run everything that CI runs: check, the site, every chapter
+	@$(BIN)/python -m bookkit suite test --jobs $(JOBS)
 
 lint: $(READY) ## Check the style of the code
 	@$(BIN)/ruff check --quiet . && echo "The code's style is fine."
@@ -51,8 +53,8 @@ versions: $(READY) ## Test the package with the oldest, the locked and the newes
 
 ##@ Write
 
-execute: $(READY) ## Run chapters in place, all or CHAPTER=gp_limit/random_networks
-	@$(BIN)/python -m bookkit execute $(CHAPTER)
+execute: $(READY) ## Run chapters in place, all or CHAPTER=…; KEEP_GOING=1, TIMES=1
+	@$(BIN)/python -m bookkit execute $(if $(KEEP_GOING),--keep-going) $(if $(TIMES),--times) $(CHAPTER)
 
 reseed: $(READY) ## Run chapters under SEEDS=5 other seeds and list the claims
 	@$(BIN)/python -m bookkit reseed --seeds $(SEEDS) $(CHAPTER)

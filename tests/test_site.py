@@ -192,7 +192,7 @@ def test_the_rules_find_the_faults_of_a_bad_page():
 def browser():
     executable = site_build.chromium()
     if executable is None:
-        message = "no chromium on this machine: install it, or set CHROMIUM to its path"
+        message = site_build.NO_CHROMIUM
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
     with site_build.browser(executable) as running:
         yield running

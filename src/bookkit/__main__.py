@@ -12,6 +12,7 @@ COMMANDS = {
     "repository": "set the repository's address everywhere",
     "reseed": "run chapters under other seeds and list how often each claim held",
     "screenshots": "photograph built pages",
+    "suite": "run the tests, those of minutes or all",
 }
 
 

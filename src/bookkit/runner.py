@@ -4,9 +4,12 @@ The kernel is always an ``ipykernel`` of a Python that the caller names, this on
 none; which kernels a machine has registered does not matter.
 """
 
+import asyncio
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
@@ -60,6 +63,7 @@ def run(
         nbclient.exceptions.CellExecutionError: A cell raised and `allow_errors` is False.
         nbclient.exceptions.CellTimeoutError: A cell took longer than `timeout`.
         nbclient.exceptions.DeadKernelError: The kernel died.
+        KeyboardInterrupt: Somebody pressed Ctrl-C; the kernel is gone by then.
     """
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -70,10 +74,35 @@ def run(
         allow_errors=allow_errors,
         record_timing=False,
         store_widget_state=False,
+        shutdown_kernel="immediate",
         kernel_manager_class=kernel_manager(python, prefix),
         on_cell_start=lambda cell, cell_index: on_cell(cell_index, len(notebook.cells)),
         resources={"metadata": {"path": str(folder)}},
     )
     start = time.perf_counter()
-    client.execute(**({} if environment is None else {"env": dict(environment)}))
+    _finish(client.async_execute(**({} if environment is None else {"env": dict(environment)})))
     return time.perf_counter() - start
+
+
+def _finish(coroutine: Coroutine) -> None:
+    """Run a coroutine to its end; an interruption cancels it and waits until it has cleaned up.
+
+    It runs in a thread of its own: in the main thread, nbclient handles Ctrl-C itself, stops the
+    kernel under its own feet and ends in an AssertionError.
+    """
+    tasks = []
+
+    async def work():
+        tasks.append(asyncio.current_task())
+        await coroutine
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(asyncio.run, work())
+        try:
+            future.result()
+        except KeyboardInterrupt:
+            for task in tasks:
+                task.get_loop().call_soon_threadsafe(task.cancel)
+            with suppress(BaseException):
+                future.result()
+            raise

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,11 +37,33 @@ class QuietHandler(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+NO_CHROMIUM = ("no Chromium: apt install chromium, or python -m playwright install --with-deps "
+               "chromium, or set CHROMIUM to its path")
+
+
 def chromium() -> str | None:
-    """Return the Chromium to drive: ``$CHROMIUM``, or the one on the path, or None."""
-    return (
-        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    )
+    """The Chromium to drive: ``$CHROMIUM``, one on the path, Playwright's own, or None."""
+    found = os.environ.get("CHROMIUM")
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = found or shutil.which(name)
+    if not found:
+        with sync_playwright() as playwright:
+            own = playwright.chromium.executable_path
+        found = own if Path(own).exists() else None
+    return found
+
+
+def fetch_chromium() -> None:
+    """Fetch Playwright's own Chromium if there is none; what cannot be fetched is left.
+
+    `PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD` forbids it.
+    """
+    if os.environ.get("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD") or chromium():
+        return
+    print("There is no Chromium; fetching Playwright's own …", flush=True)
+    command = [sys.executable, "-m", "playwright", "install", "chromium"]
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, capture_output=True, timeout=300)
 
 
 @contextmanager
