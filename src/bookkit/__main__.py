@@ -11,6 +11,7 @@ COMMANDS = {
     "hero": "draw the picture of the landing page",
     "repository": "set the repository's address everywhere",
     "reseed": "run chapters under other seeds and list how often each claim held",
+    "rules": "say which rules of style and storage the chapters break",
     "screenshots": "photograph built pages",
     "suite": "run the tests, those of minutes or all",
 }

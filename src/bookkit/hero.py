@@ -60,4 +60,3 @@ def main():
             spine.set_visible(False)
         axis.grid(False)
     figure.savefig(STATIC / "hero.png", dpi=160, metadata={"Software": None})
-

@@ -1,5 +1,9 @@
-"""The chapters as stored, and the rules of their style."""
+"""The chapters as stored, and the rules of their style.
 
+    python -m bookkit rules [CHAPTER …]
+"""
+
+import argparse
 import re
 
 from bookkit import cards, chapters, run_times
@@ -151,3 +155,21 @@ def teaching_problems(notebook):
     if times and times[0] != sum(times[1:]):
         found.append(f"{times[0]} min for the chapter, {sum(times[1:])} in its sections")
     return found
+
+
+def main():
+    """Say what breaks a rule in these chapters, or in all; exit code 1 if anything does."""
+    parser = argparse.ArgumentParser(description="Say which rules the chapters break.")
+    parser.add_argument("chapters", nargs="*", metavar="CHAPTER")
+    fine = True
+    try:
+        paths = chapters.paths(parser.parse_args().chapters)
+    except ValueError as error:
+        parser.error(str(error))
+    for path in paths:
+        notebook = read(path)
+        for rules in (problems, exercise_problems, teaching_problems):
+            for problem in rules(notebook):
+                print(f"{chapters.name_of(path)}: {problem}")
+                fine = False
+    return int(not fine)

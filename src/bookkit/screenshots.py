@@ -95,4 +95,3 @@ def main() -> None:
                         running, address, page, width, mode, options.out, options.unfold
                     ):
                         print(file)
-
