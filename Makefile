@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help book check test execute serve clean lock versions reseed repository lint grade editions colab
+.PHONY: help book serve check test lint versions execute reseed editions colab grade hooks repository lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -73,6 +73,9 @@ grade: $(READY) ## Run the notebooks in SUBMISSIONS=folder and mark their exerci
 	@$(BIN)/python -m bookkit grading "$(SUBMISSIONS)" $(if $(CSV),--csv "$(CSV)")
 
 ##@ Look after
+
+hooks: $(READY) ## Hold each commit to style and the rules of chapters
+	@$(BIN)/pre-commit install
 
 repository: $(READY) ## Set the repository's address, URL=https://github.com/…
 	@$(BIN)/python -m bookkit repository $(URL)
