@@ -13,7 +13,7 @@ every cell of every chapter runs, and a chapter in which something failed is sto
 import argparse
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import nbformat
@@ -70,11 +70,16 @@ def failures(notebook: NotebookNode) -> Iterator[str]:
 
 
 def execute(
-    notebook: NotebookNode, folder: Path, *, keep_going: bool = False
+    notebook: NotebookNode,
+    folder: Path,
+    *,
+    keep_going: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[float, list[str]]:
-    """Run a chapter; its seconds, and what failed, in sentences."""
+    """Run a chapter as `runner.run` does; its seconds, and what failed, in sentences."""
     try:
-        seconds = runner.run(notebook, folder, allow_errors=keep_going, on_cell=progress)
+        seconds = runner.run(notebook, folder, environment=environment, allow_errors=keep_going,
+                             on_cell=progress)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         return 0.0, list(failures(notebook)) or [" ".join(str(error).split())[:400]]
     return seconds, list(failures(notebook))
@@ -121,7 +126,8 @@ def _one(path: Path, options: argparse.Namespace) -> bool:
     name, notebook = chapters.name_of(path), chapters.read(path)
     say(f"{name}: executing …")
     before = run_times.yardstick()
-    seconds, wrong = execute(notebook, path.parent, keep_going=options.keep_going)
+    seconds, wrong = execute(notebook, path.parent, keep_going=options.keep_going,
+                             environment=runner.without_cache() if options.times else None)
     if wrong:
         say("\n  ".join([f"{name}: failed", *wrong]))
         if options.keep_going:

@@ -7,7 +7,6 @@ only; ``pytest -m weekly`` runs them.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bookkit.chapters import ROOT
+from bookkit.runner import with_cache
 
-CACHE = ROOT / "_build" / "jax-cache"
 # One thread for each of several chapters side by side.
 ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
@@ -71,10 +70,10 @@ def start(part: Part, folder: Path, *, shown: bool) -> tuple[subprocess.Popen, P
     """Start a part, before people's eyes or with a log; its process, its report and its log."""
     name = part.name.replace(" ", "-").replace(",", "")
     report, log = folder / f"{name}.xml", folder / f"{name}.log"
-    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(CACHE)} | dict(part.environment)
     command = [sys.executable, "-m", "pytest", f"--junitxml={report}", *part.arguments]
     with log.open("w") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment,
+        process = subprocess.Popen(command, cwd=ROOT,
+                                   env=with_cache(**part.environment),
                                    stdout=None if shown else output, stderr=subprocess.STDOUT)
     return process, report, log
 
