@@ -16,11 +16,10 @@ say() { printf '%s\n' "$*"; }
 fits() { "$1" -c "$code" >/dev/null 2>&1; }
 described() { "$1" --version 2>&1 | grep '^Python' || true; }
 
-installed() { # a Python that fits: by name on PATH, then where pyenv and Homebrew put them
+installed() { # a Python that fits: by name on PATH, or one that pyenv has and hides
     for version in $versions; do
         for candidate in "python$version" \
-            "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python3 \
-            "/opt/homebrew/bin/python$version" "/usr/local/bin/python$version"; do
+            "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python3; do
             if fits "$candidate"; then command -v "$candidate" && return; fi
         done
     done
