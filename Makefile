@@ -13,6 +13,8 @@ CHAPTER ?=
 SUBMISSIONS ?=
 CSV ?=
 UPGRADE ?=
+TIMEOUT ?=
+TRUST ?=
 BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -70,7 +72,7 @@ colab: editions ## Run the Colab edition with Colab's versions, all or CHAPTER=g
 
 grade: $(READY) ## Run the notebooks in SUBMISSIONS=folder and mark their exercises
 	@test -n "$(SUBMISSIONS)" || { echo "Say where the notebooks are: make grade SUBMISSIONS=folder"; exit 1; }
-	@$(BIN)/python -m bookkit grading "$(SUBMISSIONS)" $(if $(CSV),--csv "$(CSV)")
+	@$(BIN)/python -m bookkit grading "$(SUBMISSIONS)" $(if $(CHAPTER),--chapter "$(CHAPTER)") $(if $(CSV),--csv "$(CSV)") $(if $(JOBS),--jobs $(JOBS)) $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(TRUST),--trust)
 
 ##@ Look after
 

@@ -61,6 +61,7 @@ def run(
     allow_errors: bool = False,
     timeout: float = 900,
     on_cell: Callable[[int, int], None] = lambda index, count: None,
+    client: type[NotebookClient] = NotebookClient,
 ) -> float:
     """Run a notebook from top to bottom, in a fresh kernel; its outputs are replaced.
 
@@ -73,6 +74,7 @@ def run(
         allow_errors: Whether to go on after a cell that raised.
         timeout: Seconds that one cell may take.
         on_cell: Called with each cell's index and the number of cells before it runs.
+        client: What talks to the kernel and keeps its outputs.
 
     Returns:
         The seconds that it took.
@@ -86,7 +88,7 @@ def run(
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    client = NotebookClient(
+    running = client(
         notebook,
         timeout=timeout,
         allow_errors=allow_errors,
@@ -98,7 +100,7 @@ def run(
         resources={"metadata": {"path": str(folder)}},
     )
     start = time.perf_counter()
-    _finish(client.async_execute(**({} if environment is None else {"env": dict(environment)})))
+    _finish(running.async_execute(**({} if environment is None else {"env": dict(environment)})))
     return time.perf_counter() - start
 
 
