@@ -2,14 +2,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 
 from infinite_width.boolean_functions import (
     count_functions,
     hypercube,
-    lempel_ziv_complexity,
-    perceptron_cube_volume,
-    perceptron_sphere_volume,
     sample_functions,
     sample_network_functions,
     truth_tables,
@@ -17,6 +14,7 @@ from infinite_width.boolean_functions import (
 from infinite_width.kernels import mlp_kernels
 from infinite_width.networks import MLP
 from infinite_width.parametrizations import NTK
+from infinite_width.perceptron_gates import perceptron_sphere_volume
 
 KEY = jax.random.key(3)
 GATES = truth_tables(2)
@@ -44,70 +42,6 @@ def test_count_functions():
     functions, counts = count_functions(many)
     assert counts.sum() == 500 and (np.diff(counts) <= 0).all()
     assert all((many == f).all(1).sum() == c for f, c in zip(functions, counts, strict=True))
-
-
-def phrases(text):
-    """Phrases by the definition of Lempel & Ziv, spelled out."""
-    found, start = [], 0
-    while start < len(text):
-        end = start + 1
-        while end <= len(text) and text[start:end] in text[: end - 1]:
-            end += 1
-        found.append(text[start:end])
-        start = end
-    return found
-
-
-def test_phrases_of_the_paper():
-    # Lempel & Ziv (1976), section II: the history 0 . 001 . 10 . 100 . 1000 . 101
-    assert phrases("0001101001000101") == ["0", "001", "10", "100", "1000", "101"]
-    bits = [int(b) for b in "0001101001000101"]
-    backwards = len(phrases("0001101001000101"[::-1]))
-    assert_allclose(lempel_ziv_complexity(bits), 4 * (6 + backwards) / 2)
-
-
-def test_lempel_ziv_against_the_definition():
-    generator = np.random.default_rng(1)
-    for _ in range(100):
-        size = int(generator.integers(2, 140))
-        bits = (generator.random(size) < generator.choice([0.02, 0.2, 0.5])).astype(int)
-        text = "".join(map(str, bits))
-        expected = np.log2(size)
-        if 0 < bits.sum() < size:
-            expected *= (len(phrases(text)) + len(phrases(text[::-1]))) / 2
-        assert_allclose(lempel_ziv_complexity(bits), expected)
-
-
-def test_lempel_ziv_of_known_functions():
-    x = np.asarray(hypercube(7)).astype(int)
-    one_point = np.arange(128) == 37
-    values = [np.ones(128), x[:, 0], x[:, 6], one_point, x.sum(1) % 2]
-    assert_allclose([lempel_ziv_complexity(f) for f in values], [7, 21, 21, 24.5, 91])
-    assert_allclose(lempel_ziv_complexity(hypercube(4).sum(1) % 2), 28)
-
-
-def test_cube_volumes_of_two_inputs():
-    volumes = [48 * perceptron_cube_volume(gate) for gate in GATES]
-    expected = [13, 1, 2, 2, 2, 2, 0, 2, 2, 0, 2, 2, 2, 2, 1, 13]
-    assert_allclose(volumes, expected, atol=1e-8)
-
-
-def test_cube_volumes_of_one_and_three_inputs():
-    # One input: x > -z and z > 0 and so on, by hand.
-    volumes = [perceptron_cube_volume(f) for f in truth_tables(1)]
-    assert_allclose(volumes, [3 / 8, 1 / 8, 1 / 8, 3 / 8], atol=1e-9)
-    volumes = np.array([perceptron_cube_volume(f) for f in truth_tables(3)])
-    assert (volumes > 0).sum() == 104  # the number of threshold functions of three variables
-    assert_allclose(volumes.sum(), 1, atol=1e-8)
-
-
-def test_sphere_volumes():
-    share = np.arccos(np.sqrt(2 / 3)) / (2 * np.pi)
-    constant, conjunction, mixed = 3 / 8 - share, share - 1 / 12, share - 1 / 16
-    copy, disjunction = 7 / 48 - share, 1 / 24
-    half = [constant, conjunction, mixed, copy, mixed, copy, 0, disjunction]
-    volumes = [perceptron_sphere_volume(gate) for gate in GATES]
-    assert_allclose(volumes, half + half[::-1], atol=1e-12)
 
 
 def shares(functions):
@@ -149,11 +83,6 @@ def test_wide_networks_have_the_shares_of_the_limit():
     (lambda: hypercube(21), "dimension"),
     (lambda: truth_tables(5), "dimension"),
     (lambda: count_functions(np.zeros((0, 4))), "functions"),
-    (lambda: lempel_ziv_complexity([1]), "bits"),
-    (lambda: lempel_ziv_complexity([0, 2, 1]), "bits"),
-    (lambda: perceptron_cube_volume([0, 1, 1]), "gate"),
-    (lambda: perceptron_sphere_volume([0, 1]), "gate"),
-    (lambda: perceptron_sphere_volume([0, 2, 1, 1]), "gate"),
     (lambda: sample_functions(KEY, jnp.zeros((2, 3)), 5), "covariance"),
     (lambda: sample_functions(KEY, jnp.eye(2), 0), "count"),
     (lambda: sample_network_functions(KEY, MLP(4, 1), jnp.zeros(3), 5), "x"),

@@ -12,17 +12,15 @@ from numpy.testing import assert_allclose
 from scipy import integrate, optimize, stats
 
 from infinite_width.ensemble_prior import (
-    bayes_share,
     bayes_threshold,
     finite_share,
     l1_share,
     l1_threshold,
     minimum_norm_threshold,
     perfect_share,
-    rich_share,
-    rich_threshold,
     simulate,
 )
+from infinite_width.rich_ensemble_prior import rich_share, rich_threshold
 
 X64 = jax.config.jax_enable_x64
 RTOL = 1e-11 if X64 else 1e-5  # a few hundred units in the last place
@@ -129,8 +127,11 @@ def test_rich_share_runs_from_minimum_norm_to_l1():
 def test_thresholds_are_where_the_share_is_one_half():
     p = 2.0 ** -jnp.arange(2.0, 21.0)
     tolerance = 1e-9 if X64 else 3e-4
+    def posterior(n, p):
+        return p / (p + (1 - p) * 2.0**-n)
+
     for share, threshold in ((perfect_share, minimum_norm_threshold), (l1_share, l1_threshold),
-                             (bayes_share, bayes_threshold)):
+                             (posterior, bayes_threshold)):
         assert_allclose(share(threshold(p), p), 0.5, rtol=tolerance)
     for scale in (1e6, 50.0, 1.0, 1e-5, 1e-30):
         assert_allclose(rich_share(rich_threshold(p, scale), p, scale), 0.5, rtol=tolerance)
@@ -154,7 +155,7 @@ def test_functions_trace():
     (lambda: perfect_share(0, 0.1), "n: expected numbers of points >= 1; got 0"),
     (lambda: perfect_share(3, 1.5), "p: expected fractions strictly between 0 and 1; got 1.5"),
     (lambda: l1_share(3, 0.0), "p: expected fractions strictly"),
-    (lambda: bayes_share(np.nan, 0.5), "n: expected numbers of points"),
+    (lambda: l1_share(np.nan, 0.5), "n: expected numbers of points"),
     (lambda: finite_share(3, 0, 5), "n_perfect: expected numbers >= 1"),
     (lambda: finite_share(3, 1, -1), "n_random: expected numbers >= 0"),
     (lambda: rich_share(3, 0.1, 0.0), "scale: expected finite numbers > 0"),

@@ -6,15 +6,12 @@ function, under the network's random initialisation, is the volume of its parame
 """
 
 from functools import partial
-from itertools import combinations
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
-from scipy.optimize import linprog
-from scipy.spatial import ConvexHull, HalfspaceIntersection
 
 from infinite_width import _validate
 from infinite_width.networks import MLP
@@ -29,6 +26,11 @@ def hypercube(dimension: int, low: float = 0.0) -> Float[Array, "points dimensio
 
     Raises:
         ValueError: `dimension` is not an integer from 1 to 20.
+
+    Example:
+        >>> from infinite_width.boolean_functions import hypercube
+        >>> hypercube(2, low=-1).tolist()
+        [[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]
     """
     _validate.at_least("dimension", dimension, 1, integer=True)
     if dimension > 20:
@@ -66,6 +68,13 @@ def count_functions(functions: Bool[np.ndarray, "count points"]) -> Counts:
 
     Raises:
         ValueError: `functions` is not a matrix with at least one row.
+
+    Example:
+        >>> import numpy as np
+        >>> from infinite_width.boolean_functions import count_functions
+        >>> found = count_functions(np.array([[0, 1], [1, 1], [0, 1]], bool))
+        >>> found.functions.tolist(), found.counts.tolist()
+        ([[False, True], [True, True]], [2, 1])
     """
     functions = np.asarray(functions, bool)
     if functions.ndim != 2 or len(functions) == 0:
@@ -75,96 +84,6 @@ def count_functions(functions: Bool[np.ndarray, "count points"]) -> Counts:
     _, first, counts = np.unique(rows, return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return Counts(functions[first[order]], counts[order])
-
-
-def lempel_ziv_complexity(bits: Bool[Array, " points"]) -> float:
-    """Return the Lempel-Ziv complexity of a sequence of m bits, symmetrised, in bits.
-
-    A sequence is read as phrases, each the shortest stretch that has not occurred before, where
-    occurrences may overlap the phrase up to its last bit. With N phrases forwards and N' in the
-    reversed sequence,
-
-        K = log2(m) (N + N') / 2,   and K = log2(m) if all bits are equal.
-
-    Raises:
-        ValueError: `bits` is not a vector of at least 2 entries, each 0 or 1.
-
-    Source: Lempel & Ziv (1976) for the phrases; Dingle et al. (2018) for K.
-    """
-    values = np.asarray(bits)
-    if values.ndim != 1 or len(values) < 2 or not np.isin(values, (0, 1)).all():
-        raise ValueError(f"bits: expected at least 2 zeros and ones; got {bits!r}")
-    text = values.astype(np.uint8).tobytes()
-    if len(set(text)) == 1:
-        return float(np.log2(len(text)))
-    return float(np.log2(len(text)) * (_phrases(text) + _phrases(text[::-1])) / 2)
-
-
-def _phrases(text):
-    count = start = 0
-    while start < len(text):
-        end = start + 1
-        while end <= len(text) and text.find(text[start:end], 0, end - 1) >= 0:
-            end += 1
-        count, start = count + 1, end
-    return count
-
-
-def _half_spaces(gate):
-    # The gate is computed where normals @ (weights, bias) > 0.
-    gate = np.asarray(gate)
-    dimension = int(gate.size).bit_length() - 1
-    if gate.ndim != 1 or gate.size != 2**dimension or not np.isin(gate, (0, 1)).all():
-        raise ValueError(f"gate: expected a truth table of 2**n zeros and ones; got {gate!r}")
-    inputs = np.asarray(hypercube(dimension), float)
-    return (2 * gate - 1)[:, None] * np.c_[inputs, np.ones(gate.size)]
-
-
-def perceptron_cube_volume(gate: Bool[Array, " points"]) -> float:
-    """Return the share of the cube of weights and bias in which a perceptron computes `gate`.
-
-    The perceptron computes 1 where w.x + b > 0, x in {0, 1}^n; (w, b) is uniform in [-1, 1]^{n+1}.
-    The share is the volume of a polytope, found from its half-spaces.
-
-    Raises:
-        ValueError: `gate` is not a truth table.
-    """
-    normals = _half_spaces(gate)
-    size = normals.shape[1]
-    faces = np.concatenate([-normals, np.eye(size), -np.eye(size)])
-    offsets = np.r_[np.zeros(len(normals)), np.ones(2 * size)]
-    # The centre of the largest ball inside; none, and the gate cannot be computed.
-    lengths = np.linalg.norm(faces, axis=1)
-    ball = linprog(np.r_[np.zeros(size), -1.0], np.c_[faces, lengths], offsets,
-                   bounds=[(None, None)] * size + [(0, None)])
-    if ball.x[-1] < 1e-9:
-        return 0.0
-    corners = HalfspaceIntersection(np.c_[faces, -offsets], ball.x[:size]).intersections
-    return float(ConvexHull(corners).volume / 2**size)
-
-
-def perceptron_sphere_volume(gate: Bool[Array, "4"]) -> float:
-    """Return the share of the sphere of weights and bias in which a perceptron computes `gate`.
-
-    The perceptron has two inputs and computes 1 where w.x + b > 0, x in {0, 1}^2; (w, b) is
-    uniform on the unit sphere, or normal. The share is the area of a spherical polygon with k
-    corners, (sum of angles - (k - 2) pi) / (4 pi).
-
-    Raises:
-        ValueError: `gate` is not a truth table of two bits.
-    """
-    normals = _half_spaces(gate)
-    if normals.shape != (4, 3):
-        raise ValueError(f"gate: expected 4 outputs; got {len(normals)}")
-    unit = normals / np.linalg.norm(normals, axis=1, keepdims=True)
-    angles = []
-    for i, j in combinations(range(4), 2):
-        ray = np.cross(unit[i], unit[j])
-        # Two sides meet in a corner if the line they share lies in all the half-spaces.
-        if any((unit @ (sign * ray) > -1e-12).all() for sign in (1, -1)):
-            angles.append(np.pi - np.arccos(unit[i] @ unit[j]))
-    area = sum(angles) - (len(angles) - 2) * np.pi if len(angles) > 2 else 0.0
-    return float(area / (4 * np.pi))
 
 
 def sample_functions(
@@ -227,3 +146,13 @@ def _in_batches(draw, key, count, size):
     # Whole batches, so that one compiled shape serves any count.
     keys = jax.random.split(key, -(-count // size))
     return np.concatenate([np.asarray(draw(k, size)) for k in keys])[:count]
+
+
+def __getattr__(name):  # Until the chapters are converted.
+    from infinite_width import lempel_ziv, perceptron_gates
+
+    if name == "lempel_ziv_complexity":
+        return lempel_ziv.lempel_ziv_complexity
+    if name in ("perceptron_cube_volume", "perceptron_sphere_volume"):
+        return getattr(perceptron_gates, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,11 +15,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, PRNGKeyArray, Real
 
 from infinite_width import _validate
 
-Numbers = Float[Array, "..."] | float
+Numbers = Real[ArrayLike, "..."]
 
 
 def _within(name, value, low, high, meaning):
@@ -42,11 +43,6 @@ def _fraction(p):
     return _within("p", p, tiny, 1 - jnp.finfo(float).epsneg, "fractions strictly between 0 and 1")
 
 
-def _scale(scale):
-    limits = jnp.finfo(float)
-    return _within("scale", scale, limits.tiny, limits.max, "finite numbers > 0")
-
-
 def perfect_share(n: Numbers, p: Numbers) -> Float[Array, "..."]:
     """Return the perfect features' share in the minimum-norm fit, p n / (p n + 1 - p).
 
@@ -56,6 +52,11 @@ def perfect_share(n: Numbers, p: Numbers) -> Float[Array, "..."]:
 
     Raises:
         ValueError: n < 1, or p is not strictly between 0 and 1.
+
+    Example:
+        >>> from infinite_width.ensemble_prior import perfect_share
+        >>> float(perfect_share(3, 0.25))
+        0.5
 
     Source: Hebbar (2023).
     """
@@ -109,19 +110,6 @@ def l1_share(n: Numbers, p: Numbers) -> Float[Array, "..."]:
     return p / (p + (1 - p) * jnp.exp2(1 - n))
 
 
-def bayes_share(n: Numbers, p: Numbers) -> Float[Array, "..."]:
-    """Return the posterior of the truth, p / (p + (1 - p) 2^-n).
-
-    Its prior is p; the rest of the prior is spread evenly over all labellings. A toy version
-    of Solomonoff induction.
-
-    Raises:
-        ValueError: n < 1, or p is not strictly between 0 and 1.
-    """
-    n, p = _points(n), _fraction(p)
-    return p / (p + (1 - p) * jnp.exp2(-n))
-
-
 def minimum_norm_threshold(p: Numbers) -> Float[Array, "..."]:
     """Return n = (1 - p) / p, at which `perfect_share` is one half.
 
@@ -140,105 +128,14 @@ def l1_threshold(p: Numbers) -> Float[Array, "..."]:
 
 
 def bayes_threshold(p: Numbers) -> Float[Array, "..."]:
-    """Return n = log2((1 - p) / p), at which `bayes_share` is one half.
+    """Return n = log2((1 - p) / p), at which a Bayesian gives the truth one half.
+
+    The truth has prior p, the rest of the prior is spread evenly over all labellings, and so the
+    posterior of the truth is p / (p + (1 - p) 2^-n). A toy version of Solomonoff induction.
 
     Raises a ValueError unless 0 < p < 1.
     """
     return jnp.log2(minimum_norm_threshold(p))
-
-
-# log cosh and log sinh of b > 0, and arcsinh(exp(z)), without overflow.
-def _log_cosh(b):
-    small = jnp.minimum(b, 1.0)  # b^2 / 2 must not drown in the rounding of 1
-    return jnp.where(b < 1, jnp.log1p(2 * jnp.sinh(small / 2) ** 2),
-                     b + jnp.log1p(jnp.exp(-2 * b)) - jnp.log(2.0))
-
-
-def _log_sinh(b):
-    return b + jnp.log(-jnp.expm1(-2 * b)) - jnp.log(2.0)
-
-
-def _arcsinh_exp(z):
-    large = jnp.maximum(z, 0.0)
-    return jnp.where(z > 0, large + jnp.log1p(jnp.sqrt(1 + jnp.exp(-2 * large))),
-                     jnp.arcsinh(jnp.exp(jnp.minimum(z, 0.0))))
-
-
-def _root(function, low, high):
-    """Return the log of the root of an increasing function of b; its log is in [low, high]."""
-
-    def halve(_, ends):
-        low, high = ends
-        middle = (low + high) / 2
-        below = function(jnp.exp(middle)) < 0
-        return jnp.where(below, middle, low), jnp.where(below, high, middle)
-
-    low, high = jax.lax.fori_loop(0, 100, halve, (low, high))
-    return (low + high) / 2
-
-
-def rich_share(n: Numbers, p: Numbers, scale: Numbers) -> Float[Array, "..."]:
-    """Return the share after training the weights as w_j = u_j^2 - v_j^2 by gradient flow.
-
-    All u_j and v_j start at the same value, and `scale` is the sum of their squares, s. The
-    end of the flow is w_j proportional to sinh(b phi_j.y), where b solves
-
-        p sinh(n b) + (1 - p) cosh(b)^(n-1) sinh(b) = 1 / s,
-
-    and the share is s p sinh(n b). It rises from `perfect_share` (s = inf) to `l1_share` (s = 0).
-
-    Args:
-        n: Number of training points.
-        p: Fraction of perfect features.
-        scale: Squared norm s of all initial parameters, for labels of size 1.
-
-    Raises:
-        ValueError: n < 1, p is not strictly between 0 and 1, or a scale is not > 0.
-    """
-    return _rich_share(*jnp.broadcast_arrays(_points(n), _fraction(p), _scale(scale)))
-
-
-@jax.jit
-def _rich_share(n, p, scale):
-    def perfect(b):
-        return jnp.log(p) + _log_sinh(n * b)
-
-    def crowd(b):
-        return jnp.log1p(-p) + (n - 1) * _log_cosh(b) + _log_sinh(b)
-
-    level = -jnp.log(scale)
-    bound = jnp.log(_arcsinh_exp(level))  # sinh(b) <= 1/s <= sinh(n b)
-    b = jnp.exp(_root(lambda b: jnp.logaddexp(perfect(b), crowd(b)) - level,
-                      bound - jnp.log(n) - 1e-3, bound + 1e-3))
-    return jax.nn.sigmoid(perfect(b) - crowd(b))
-
-
-def rich_threshold(p: Numbers, scale: Numbers) -> Float[Array, "..."]:
-    """Return the number of points at which `rich_share` is one half.
-
-    Close to 2 s arcsinh(1 / (2 s p)) for s = `scale` much larger than log2(1/p): (1 - p) / p
-    as long as that is below s, then only 2 s log(1 / (s p)). For s -> 0 it is `l1_threshold`.
-
-    Raises:
-        ValueError: p is not strictly between 0 and 1/2, or a scale is not > 0.
-    """
-    p = _within("p", p, jnp.finfo(float).tiny, 0.5 - jnp.finfo(float).eps,
-                "fractions strictly between 0 and 1/2")
-    return _rich_threshold(*jnp.broadcast_arrays(p, _scale(scale)))
-
-
-@jax.jit
-def _rich_threshold(p, scale):
-    # At the threshold p sinh(n b) and (1 - p) cosh(b)^(n-1) sinh(b) are both 1 / (2 s).
-    level = -jnp.log(2 * scale)
-    reach = _arcsinh_exp(level - jnp.log(p))  # n b
-
-    def excess(b):
-        return (reach / b - 1) * _log_cosh(b) + _log_sinh(b) - level + jnp.log1p(-p)
-
-    high = jnp.log(_arcsinh_exp(level - jnp.log1p(-p))) + 1e-3  # n >= 1
-    low = jnp.minimum(level, 0.0) - jnp.log1p(reach) - 2.0
-    return reach / jnp.exp(_root(excess, low, high))
 
 
 class Fit(NamedTuple):
@@ -281,3 +178,11 @@ def simulate(key: PRNGKeyArray, n: int, n_perfect: int, n_random: int) -> Fit:
     weights = features.T @ dual
     share = (labels @ (features[:, :n_perfect] @ weights[:n_perfect])) / n
     return Fit(features, labels, weights, share)
+
+
+def __getattr__(name):  # Until the chapters are converted.
+    if name in ("rich_share", "rich_threshold"):
+        from infinite_width import rich_ensemble_prior
+
+        return getattr(rich_ensemble_prior, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

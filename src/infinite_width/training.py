@@ -40,8 +40,6 @@ def squared_loss(
             not have the targets' shape.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> from infinite_width.training import squared_loss
         >>> loss = squared_loss(lambda w, x: x @ w, jnp.eye(2), [1, 3])
         >>> float(loss(jnp.zeros((2, 1)))), float(loss(jnp.zeros((2, 1)), jnp.array([1])))
         (5.0, 9.0)
@@ -71,14 +69,8 @@ def with_learning_rates(
         rates: Learning rates, shaped like the parameters: `MLP.learning_rates(base, ...)`.
 
     Example:
-        muP with Adam, learning rate 0.01 at width 64.
-
-        >>> import optax
         >>> from infinite_width.networks import MLP
-        >>> from infinite_width.parametrizations import MUP
-        >>> from infinite_width.training import with_learning_rates
-        >>> network = MLP(width=256, depth=2, parametrization=MUP, base_width=64)
-        >>> rates = network.learning_rates(0.01, "adam")
+        >>> rates = MLP(width=256, depth=2).learning_rates(0.01, "adam")
         >>> optimizer = with_learning_rates(optax.adam(1.0), rates)
     """
     scale = optax.stateless(lambda steps, params: jax.tree.map(jnp.multiply, steps, rates))
@@ -142,8 +134,6 @@ def train(
     Example:
         A step of rate 1/2 down w^2 / 2 halves w.
 
-        >>> import jax.numpy as jnp, optax
-        >>> from infinite_width.training import train
         >>> w, losses = train(lambda w: w**2 / 2, jnp.array(8.0), optax.sgd(0.5), 3,
         ...                   record=lambda w: w**2 / 2, at=[0, 3])
         >>> float(w), losses.tolist()
@@ -238,11 +228,8 @@ def over_keys(
         ValueError: There are no keys.
 
     Example:
-        >>> import jax
-        >>> from infinite_width.training import over_keys
-        >>> draws = over_keys(lambda key: jax.random.normal(key, (3,)),
-        ...                   jax.random.split(jax.random.key(0), 5))
-        >>> draws.shape
+        >>> keys = jax.random.split(jax.random.key(0), 5)
+        >>> over_keys(lambda key: jax.random.normal(key, (3,)), keys).shape
         (5, 3)
     """
     members = len(keys) if jnp.ndim(keys) else 0
