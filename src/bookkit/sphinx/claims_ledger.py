@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from bookkit import cards
+from infinite_width import typeset
 from infinite_width.claims import Claim, number, parse
 
 HEADINGS = ("Claim and source", "Measured", "Predicted", "Ruled out")
@@ -43,6 +44,11 @@ def parse_measurements(notebook: dict[str, Any]) -> dict[str, str]:
 def outcome(value: float, error: float | None) -> str:
     """A measured value, with its error in two digits where it has one."""
     return number(value) + ("" if error is None else f" ± {number(float(f'{error:.2g}'))}")
+
+
+def typeset_text(text: str) -> nodes.raw:
+    """Text of the list, with its mathematics as the cards show it."""
+    return nodes.raw("", typeset.html(text), format="html")
 
 
 def notebook_title(notebook: dict[str, Any], default: str) -> str:
@@ -152,19 +158,19 @@ class ClaimsLedger(SphinxDirective):
 
     def row(self, claim: Claim, page: str | None, measured: str | None) -> nodes.row:
         """Make a claim's row. The statement leads to its card, if the chapter shows one."""
-        statement: nodes.Node = nodes.Text(claim.statement)
+        statement: nodes.Node = typeset_text(claim.statement)
         if page is not None:
             # The anchor is raw HTML in the notebook's output, unknown to Sphinx.
             target = f"{page}#claim-{claim.id}" if measured else page
             statement = nodes.reference("", "", statement, internal=True, refuri=target)
         value = nodes.strong(text=measured) if measured else nodes.emphasis(text="not run")
-        source = nodes.paragraph(text=claim.source, classes=["ledger-source"])
-        rival = f"{number(claim.rival_value)}: {claim.rival}"
+        source = nodes.paragraph("", "", typeset_text(claim.source), classes=["ledger-source"])
+        rival = typeset_text(f"{number(claim.rival_value)}: {claim.rival}")
         row = nodes.row(ids=[f"ledger-{claim.id}"])
         row += nodes.entry("", nodes.paragraph("", "", statement), source)
         row += nodes.entry("", nodes.paragraph("", "", value))
         row += nodes.entry("", nodes.paragraph(text=claim.expectation))
-        row += nodes.entry("", nodes.paragraph(text=rival))
+        row += nodes.entry("", nodes.paragraph("", "", rival))
         return row
 
     def table(self, rows: list[nodes.row]) -> nodes.table:
