@@ -9,6 +9,7 @@ COMMANDS = {
     "execute": "run chapters in place and store their outputs",
     "grading": "run the notebooks that students hand in and mark their exercises",
     "hero": "draw the picture of the landing page",
+    "machines": "imitate other processors and list what differs there",
     "repository": "set the repository's address everywhere",
     "reseed": "run chapters under other seeds and list how often each claim held",
     "rules": "say which rules of style and storage the chapters break",
