@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help book serve check test lint versions execute reseed editions colab grade hooks repository lock clean
+.PHONY: help book serve lab check test lint machines versions execute reseed editions colab grade hooks repository lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -38,6 +38,10 @@ serve: book ## Show the website on this machine
 	@$(BIN)/python -c 'import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", $(PORT)))' 2>/dev/null || { echo "Port $(PORT) is busy. Try: make serve PORT=8001"; exit 1; }
 	@echo "The book is at http://127.0.0.1:$(PORT)/ until you press Ctrl-C."
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+lab: $(READY) ## Open a chapter in JupyterLab, CHAPTER=…; SOURCE=1 opens the chapter itself
+	@$(if $(SOURCE),,test -d _build/editions || $(MAKE) --no-print-directory editions)
+	@$(BIN)/python -m bookkit lab $(if $(SOURCE),--source) $(CHAPTER)
 
 ##@ Test
 
@@ -79,8 +83,9 @@ grade: $(READY) ## Run the notebooks in SUBMISSIONS=folder and mark their exerci
 
 ##@ Look after
 
-hooks: $(READY) ## Hold each commit to style and the rules of chapters
+hooks: $(READY) ## Hold commits to the rules; show and merge notebooks as text
 	@$(BIN)/pre-commit install
+	@$(BIN)/python -m bookkit notebook_text --configure
 
 repository: $(READY) ## Set the repository's address, URL=https://github.com/…
 	@$(BIN)/python -m bookkit repository $(URL)
