@@ -54,8 +54,8 @@ test: $(READY) ## Run everything that CI runs: check, the site, every chapter
 lint: $(READY) ## Check the style of the code
 	@$(BIN)/ruff check --quiet . && echo "The code's style is fine."
 
-machines: $(READY) ## Imitate other processors and list what differs, all or CHAPTER=…
-	@$(BIN)/python -m bookkit machines $(CHAPTER)
+machines: $(READY) ## Imitate other processors, list what differs; CHAPTER=…, ONLY=AVX2
+	@$(BIN)/python -m bookkit machines $(if $(ONLY),--only $(ONLY)) $(CHAPTER)
 
 versions: $(READY) ## Test the package with the oldest, the locked and the newest releases
 	@PATH="$(CURDIR)/$(BIN):$$PATH" nox
