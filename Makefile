@@ -15,6 +15,8 @@ CSV ?=
 UPGRADE ?=
 TIMEOUT ?=
 TRUST ?=
+URL ?=
+SITE ?=
 BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -73,6 +75,7 @@ reseed: $(READY) ## Run chapters under SEEDS=5 other seeds and list the claims
 editions: book ## Write the Colab, student and instructor notebooks into _build/editions
 	@rm -rf _build/editions && cp -R _build/html/editions _build/editions
 	@echo "The editions are in _build/editions: $$(ls _build/editions | paste -sd' ')."
+	@$(BIN)/python -c 'from bookkit.editions import origin; origin.main()'
 
 colab: editions ## Run the Colab edition with Colab's versions, all or CHAPTER=gp_limit/random_networks
 	@$(BIN)/python -m bookkit colab $(CHAPTER)
@@ -87,8 +90,8 @@ hooks: $(READY) ## Hold commits to the rules; show and merge notebooks as text
 	@$(BIN)/pre-commit install
 	@$(BIN)/python -m bookkit notebook_text --configure
 
-repository: $(READY) ## Set the repository's address, URL=https://github.com/…
-	@$(BIN)/python -m bookkit repository $(URL)
+repository: $(READY) ## Set the repository's address, URL=https://github.com/… (and SITE=)
+	@$(BIN)/python -m bookkit repository "$(URL)" $(if $(SITE),--site "$(SITE)")
 
 lock: $(READY) ## Add to requirements.txt what pyproject.toml asks for; UPGRADE=1 renews all
 	@$(BIN)/uv pip compile pyproject.toml --all-extras $(addprefix --group ,book test dev one-lock) --universal --python-version 3.11 $(if $(UPGRADE),--upgrade) --no-header --no-annotate --quiet --output-file requirements.txt

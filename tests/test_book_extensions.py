@@ -2,6 +2,7 @@
 
 import pytest
 from docutils import nodes
+from sphinx.ext.napoleon import Config, GoogleDocstring
 
 from bookkit.cards import CLAIM
 from bookkit.sphinx import claims_ledger as ledger
@@ -93,6 +94,21 @@ def test_formulas_in_docstrings_stay_as_they_are():
         r"    x: Inputs x\_.",
         "",
     ]
+
+
+def test_examples_in_docstrings_stay_as_they_are():
+    lines = ["Text *.", "", "Example:", "    >>> f(*x, y_)", "    array([a_, *])", "", "Text *."]
+    assert reference.plain_docstring(lines) == [
+        r"Text \*.", *lines[1:-1], r"Text \*."]
+
+
+def test_what_is_returned_stays_whole():
+    lines = ["Text.", "", "Args:", "    x: An input.", "", "Returns:", "    Pairs: one, two.",
+             "    More: three.", "", "Raises:", "    ValueError: No."]
+    kept = reference.whole_returns(lines)
+    assert kept == [*lines[:6], "    : Pairs: one, two.", *lines[7:]]
+    shown = str(GoogleDocstring("\n".join(kept), Config(napoleon_use_param=True)))
+    assert ":returns: Pairs: one, two." in shown and ":rtype:" not in shown
 
 
 def test_lists_and_directives_in_docstrings_stay_what_they_are():

@@ -29,12 +29,69 @@ def chapter(name):
     return notebooks.read(ROOT / f"book/{name}.ipynb")
 
 
+# ---- The rules ----
+
+SHORTEST = 30  # minutes that a class can do something with
+
+
+def faults(course):
+    """Everything in a course that does not add up, as sentences."""
+    found, above = [], set()
+    for name, chapter in course.chapters.items():
+        if chapter.part not in course.parts:
+            found.append(f"{name} is in no part")
+        late = [need for need in chapter.needs if need not in above]
+        found += [f"{name} needs {need}, which does not stand above it" for need in late]
+        for need in set(chapter.needs) - set(late):
+            others = [other for other in chapter.needs if other not in (need, *late)]
+            if any(need in course.before(other) for other in others):
+                found.append(f"{name} need not name {need}: another prerequisite needs it")
+        above.add(name)
+    if not found:
+        missing = set(course.chapters) - {x for week in course.twelve_weeks for x in week}
+        found += [f"{name} is not in the twelve weeks" for name in sorted(missing)]
+        if len(course.twelve_weeks) != 12 or len(course.two_days) != 2:
+            found.append("the plans do not have twelve weeks and two days")
+        for plan in syllabus.PERIODS:
+            found += plan_faults(course, plan)
+    return found
+
+
+def plan_faults(course, plan):
+    """Everything in one plan that does not add up."""
+    period, limit = syllabus.PERIODS[plan][0], getattr(course, syllabus.PERIODS[plan][1])
+    found, done = [], set()
+    for number, lessons in enumerate(getattr(course, plan), start=1):
+        where = f"{period.lower()} {number} of {plan}"
+        chapters = [lesson for lesson in lessons if lesson in course.chapters]
+        total = sum(course.chapters[lesson].minutes for lesson in chapters)
+        if not chapters or len(lessons) > len(chapters) + 1:
+            found.append(f"{where} has no chapter, or more than one lesson of own work")
+        if total > limit or (len(lessons) > len(chapters) and total > limit - SHORTEST):
+            found.append(f"{where} takes {total} minutes of {limit}, besides own work")
+        for lesson in lessons:
+            if lesson in course.chapters:
+                if lesson in done:
+                    found.append(f"{lesson} comes twice in {plan}")
+                needs = course.before(lesson) - done
+                found += [f"{where}: {lesson} needs {need} before it" for need in sorted(needs)]
+            elif "/" in lesson.split()[0]:
+                found.append(f"{where}: {lesson} is no chapter")
+            done.add(lesson)
+    return found
+
+
 # ---- The course and the book ----
 
 
-def test_there_are_four_parts_of_five_chapters():
-    parts = [c.part for c in COURSE.chapters.values()]
-    assert {part: parts.count(part) for part in parts} == dict.fromkeys(COURSE.parts, 5)
+def test_the_course_adds_up():
+    assert faults(COURSE) == []
+
+
+def test_each_part_takes_three_weeks_one_part_after_the_other():
+    weeks = [{COURSE.chapters[x].part for x in week if x in COURSE.chapters}
+             for week in COURSE.twelve_weeks]
+    assert weeks == [{part} for part in COURSE.parts for _ in range(3)]
 
 
 def test_every_chapter_of_the_book_is_in_the_course():
@@ -92,11 +149,17 @@ def spoil(old, new):
      "gp_limit/priors_by_design need not name gp_limit/deep_kernels"),
     (TEXT.replace("  prior/ensemble_prior:", "  priors/ensemble_prior:"),
      "priors/ensemble_prior is in no part"),
+])
+def test_a_course_that_does_not_add_up_is_found(text, complaint):
+    assert any(complaint in fault for fault in faults(syllabus.parse(text)))
+
+
+@pytest.mark.parametrize("text, complaint", [
     (spoil("    gives: The tangent kernel", "    give: The tangent kernel"), "TypeError"),
     ("lesson: [", "Error"),
     ("", "TypeError"),
 ])
-def test_a_course_that_does_not_add_up_is_refused(text, complaint):
+def test_a_course_that_cannot_be_read_is_refused(text, complaint):
     with pytest.raises(ValueError, match=re.escape(complaint)):
         syllabus.parse(text)
 
@@ -110,86 +173,59 @@ def test_prerequisites_of_prerequisites_count():
 def test_the_summary_counts():
     everything = set(COURSE.chapters)
     line = syllabus.summary(COURSE, "twelve_weeks", everything)
-    assert line == ("Twelve weeks of 180 minutes: 20 chapters, and four lessons of the class's "
-                    "own. Every chapter of it exists.")
+    own = sum(x not in everything for week in COURSE.twelve_weeks for x in week)
+    assert line == (f"12 weeks of 180 minutes: {len(everything)} chapters, and {own} lessons of "
+                    "the class's own. Every chapter of it exists.")
     line = syllabus.summary(COURSE, "two_days", everything - {"lazy_rich/richness"})
-    assert line == ("Two days of 360 minutes: seven chapters, and one lesson of the class's own. "
-                    "One chapter is still planned.")
+    assert line == ("2 days of 360 minutes: 7 chapters, and 1 lesson of the class's own. "
+                    "Still planned: 1 chapter.")
 
 
 # ---- The graph ----
 
-GRID = {
-    name: graph.Box(c.title, list(COURSE.parts).index(c.part), row % 5, None)
-    for row, (name, c) in enumerate(COURSE.chapters.items())
-}
+BOXES = {name: graph.Box(c.title, list(COURSE.parts).index(c.part), None, c.needs)
+         for name, c in COURSE.chapters.items()}
 EDGES = [(need, c.name) for c in COURSE.chapters.values() for need in c.needs]
-# Everything that may be drawn at all, in a small grid: arrows down a lane and to the right.
-FULL = {f"{lane}{row}": graph.Box("x", lane, row, None) for lane in range(4) for row in range(3)}
-ALL = [(a, b) for a in FULL for b in FULL
-       if a[0] < b[0] or (a[0] == b[0] and a[1] < b[1])]
+# A chain in which each needs all before it: every line but one passes columns.
+CHAIN = {str(i): graph.Box("x", 0, None, tuple(map(str, range(i)))) for i in range(5)}
 
 
-def segments(arrow):
-    return [(*sorted((p, q)),) for p, q in pairwise(arrow.points)]
+@pytest.mark.parametrize("boxes", [BOXES, CHAIN])
+def test_no_line_crosses_a_box_and_none_lies_on_another(boxes):
+    column, place = graph.columns(boxes), graph.places(boxes)
+    assert len(set(place.values())) == len(place)
+    rows = {(c, y) for (name, c), (x, y) in place.items() if c == column[name]}
+    for target, box in boxes.items():
+        for need in box.needs:
+            points = graph.line(need, target, column, place)
+            start, end = place[need, column[need]], place[target, column[target]]
+            assert points[0] == (start[0] + graph.WIDTH, start[1]) and points[-1] == end
+            # Within a column a line runs level, where no box stands.
+            for (x, y), (u, v) in pairwise(points):
+                inside = [c for c in range(max(column.values()) + 1)
+                          if x < 4 + graph.ACROSS * c + graph.WIDTH and u > 4 + graph.ACROSS * c]
+                assert not inside or (y == v and (inside[0], y) not in rows)
+            assert all(x < u for (x, _), (u, _) in pairwise(points))
+    assert all(abs(y - v) >= graph.HEIGHT for (c, y), (d, v) in pairwise(sorted(rows)) if c == d)
 
 
-@pytest.mark.parametrize("boxes, edges", [(GRID, EDGES), (FULL, ALL)])
-def test_arrows_run_along_the_grid_and_cross_no_box(boxes, edges):
-    layout = graph.Layout(boxes, edges)
-    arrows = layout.arrows()
-    assert sorted((a.source, a.target) for a in arrows) == sorted(edges)
-    for arrow in arrows:
-        for (x, y), (u, v) in segments(arrow):
-            assert x == u or y == v
-            assert 0 < x <= u < layout.width and 0 < y <= v < layout.height
-            for box in boxes.values():
-                left, top = layout.x[box.lane], layout.y[box.row]
-                inside = (x < left + graph.WIDTH and u > left
-                          and y < top + graph.HEIGHT and v > top)
-                assert not inside
-
-
-@pytest.mark.parametrize("boxes, edges", [(GRID, EDGES), (FULL, ALL)])
-def test_an_arrow_starts_and_ends_at_its_boxes(boxes, edges):
-    layout = graph.Layout(boxes, edges)
-    for arrow in layout.arrows():
-        for name, (x, y) in (arrow.source, arrow.points[0]), (arrow.target, arrow.points[-1]):
-            left, top = layout.x[boxes[name].lane], layout.y[boxes[name].row]
-            assert x in (left, left + graph.WIDTH / 2, left + graph.WIDTH)
-            assert top <= y <= top + graph.HEIGHT
-            assert x != left + graph.WIDTH / 2 or y in (top, top + graph.HEIGHT)
-
-
-def test_arrows_of_different_boxes_do_not_run_on_top_of_each_other():
-    lines = [(arrow.source, *segment) for arrow in graph.Layout(GRID, EDGES).arrows()
-             for segment in segments(arrow)]
-    for source, p, q in lines:
-        for other, r, s in lines:
-            if source != other:
-                for axis in (0, 1):
-                    level = p[1 - axis] == q[1 - axis] == r[1 - axis] == s[1 - axis]
-                    assert not (level and p[axis] < s[axis] and r[axis] < q[axis])
-
-
-@pytest.mark.parametrize("edge", [("10", "01"), ("01", "00"), ("00", "00")])
-def test_an_arrow_that_leads_back_is_refused(edge):
-    with pytest.raises(ValueError, match="does not stand before"):
-        graph.Layout(FULL, [edge])
+def test_a_need_that_does_not_come_first_is_refused():
+    with pytest.raises(ValueError, match="b does not stand before a"):
+        graph.columns({"a": graph.Box("a", 0, None, ("b",)), "b": graph.Box("b", 0, None)})
 
 
 def test_the_drawing_is_well_formed_and_says_everything():
-    boxes = {"a": graph.Box("A < B & so on", 0, 0, "a.html#x"),
-             "b": graph.Box("A title in two lines", 1, 0, None, "planned")}
-    svg = ElementTree.fromstring(graph.draw(boxes, [("a", "b")], ["I", "II"], 'a "label"'))
+    boxes = {"a": graph.Box("A < B & so on", 0, "a.html#x"),
+             "b": graph.Box("A title in two lines", 1, None, ("a",), "planned")}
+    svg = ElementTree.fromstring(graph.draw(boxes, ["I", "II"], 'a "label"'))
     name = "{http://www.w3.org/2000/svg}"
     assert svg.get("aria-label") == 'a "label"'
     assert [a.get("href") for a in svg.iter(f"{name}a")] == ["a.html#x"]
-    texts = [" ".join(t.text for t in text) for text in svg.iter(f"{name}text")]
+    texts = [" ".join(text.itertext()) for text in svg.iter(f"{name}text")]
     assert texts == ["I", "II", "A < B & so on", "A title in two lines", "planned"]
     planned = [g.get("data-box") for g in svg.iter(f"{name}g") if "planned" in g.get("class")]
     assert planned == ["b"]
-    assert [g.get("data-edge") for g in svg.iter(f"{name}g") if g.get("data-edge")] == ["a b"]
+    assert [p.get("data-edge") for p in svg.iter(f"{name}polyline")] == ["a b"]
 
 
 # ---- The page ----
@@ -214,7 +250,8 @@ def build(folder, page=PAGE, course=TEXT):
     (folder / "source/book/course.yml").write_text(course, "utf-8")
     (folder / "source/book/gp_limit/random_networks.md").write_text(
         "---\norphan: true\n---\n# Chapter\n", "utf-8")
-    settings = {"extensions": ["myst_parser", "bookkit.sphinx.course_plan"], "root_doc": "book/teach"}
+    settings = {"extensions": ["myst_parser", "bookkit.sphinx.course_plan"],
+                "root_doc": "book/teach"}
     with (folder / "log").open("w", encoding="utf-8") as log:
         app = Sphinx(folder / "source", None, folder / "html", folder / "trees", "html",
                      settings, status=None, warning=log)
@@ -231,12 +268,13 @@ def page(tmp_path_factory):
 
 def test_plans_link_what_exists_and_mark_the_rest(page):
     weeks, days = page.find_all("table", class_="course-plan")
-    for table, lessons, periods in (weeks, 24, 12), (days, 8, 2):
+    for table, plan in (weeks, COURSE.twelve_weeks), (days, COURSE.two_days):
+        lessons, periods = sum(map(len, plan)), len(plan)
         assert [a["href"] for a in table.find_all("a")] == ["gp_limit/random_networks.html"]
         rows = table.find("tbody").find_all("tr")
         assert len(rows) == lessons
         assert len([row for row in rows if "first" in row.get("class", [])]) == periods
-    assert len(weeks.find_all(class_="planned-chapter")) == 19
+    assert len(weeks.find_all(class_="planned-chapter")) == len(COURSE.chapters) - 1
     assert len(days.find_all(class_="planned-chapter")) == 6
     assert weeks.get_text().count("Own work") == 4 and days.get_text().count("Own work") == 1
     for table, total in (weeks, 180), (days, 360):
@@ -253,8 +291,8 @@ def test_the_graph_links_what_exists_and_marks_the_rest(page):
     box = page.find("div", class_="course-graph")
     assert box["tabindex"] == "0" and box["aria-label"]
     assert [a["href"] for a in box.find_all("a")] == ["gp_limit/random_networks.html"]
-    assert len(box.find_all("g", class_="planned")) == 19
-    assert {g["data-edge"] for g in box.find_all("g", class_="arrow")} == {
+    assert len(box.find_all("g", class_="planned")) == len(COURSE.chapters) - 1
+    assert {p["data-edge"] for p in box.find_all("polyline")} == {
         f"{a} {b}" for a, b in EDGES}
 
 
@@ -272,7 +310,8 @@ def test_the_list_says_what_the_graph_shows(page):
 
 @pytest.mark.parametrize("page, course, complaint", [
     (PAGE.replace("two_days", "two_weeks"), TEXT, "expected one of"),
-    (PAGE, TEXT.replace("week: 180", "week: 160"), "takes 175 minutes of 160"),
+    (PAGE, "lesson: [", "course.yml"),
+    (PAGE, TEXT.replace("needs: []", "needs: [prior/ensemble_prior]"), "does not stand before"),
 ])
 def test_the_build_complains(tmp_path, page, course, complaint):
     assert complaint in build(tmp_path, page, course)[0]

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from types import SimpleNamespace
 
 import nbformat
@@ -13,13 +12,16 @@ import yaml
 from bs4 import BeautifulSoup
 from docutils import nodes
 
+from bookkit import first_cell, repository
 from bookkit import rules as notebooks
 from bookkit import site as site_build
 from bookkit.chapters import ROOT
 from bookkit.editions import extension, rules
 from bookkit.editions import notebooks as making
+from bookkit.editions import origin as origins
 from bookkit.editions.markdown_lines import Unknown
 from bookkit.editions.plain_markdown import Writer, rows
+from bookkit.environments import name_of
 
 EDITIONS = ("colab", "student", "instructor")
 
@@ -27,6 +29,12 @@ EDITIONS = ("colab", "student", "instructor")
 @pytest.fixture(scope="module")
 def folder(site):
     return site / "editions"
+
+
+@pytest.fixture(scope="module")
+def commit(folder):
+    """The commit at which the editions were made."""
+    return (folder.parent / "binder/lock.txt").read_text("utf-8").split("@")[-1].strip()
 
 
 @pytest.fixture(scope="module")
@@ -154,12 +162,13 @@ def test_links_lead_to_the_website_and_references_are_listed(folder, edition, na
 
 @pytest.mark.parametrize("kind", EDITIONS)
 @each
-def test_the_first_cell_installs_and_all_code_is_there(edition, kind, name):
+def test_the_first_cell_installs_and_all_code_is_there(edition, commit, kind, name):
     notebook, source = edition(kind, name), chapter(name)
     nbformat.validate(notebook)
-    assert notebook.cells[0].source.count('REPOSITORY = "https://') == 1
     gone = ("solution",) if kind == "student" else ()
-    assert rules.code(notebook) == rules.code(source, gone)
+    code = rules.code(source, gone)
+    code[0] = first_cell.at(first_cell.cell(source, repository.configured()), commit)
+    assert rules.code(notebook) == code
     if kind != "student":
         assert outputs(notebook) == outputs(source)
 
@@ -225,35 +234,54 @@ def test_the_same_input_gives_the_same_bytes(folder):
 # ---- Addresses ----
 
 
-def test_colab_opens_the_edition_of_the_repository():
-    theme = {"repository_url": "https://github.com/you/your-fork",
-             "launch_buttons": {"colab_url": "https://colab.example"}}
-    config = SimpleNamespace(html_theme_options=theme, editions_branch="gh-pages")
-    found = extension.colab_address(SimpleNamespace(config=config), "ntk/linear")
-    assert found == ("https://colab.example/github/you/your-fork/blob/gh-pages/"
-                     "editions/colab/ntk/linear.ipynb")
+@pytest.mark.parametrize("repository, binder", [
+    ("https://github.com/you/your-fork", "gh/you/your-fork"),
+    ("https://gitlab.com/a/group/fork", "gl/a%2Fgroup%2Ffork"),
+    ("https://codeberg.org/you/fork", "git/https%3A%2F%2Fcodeberg.org%2Fyou%2Ffork"),
+])
+def test_the_buttons_open_the_edition_of_the_repository(repository, binder):
+    hosts = {"binderhub_url": "https://binder.example/", "colab_url": "https://colab.example"}
+    theme = {"repository_url": repository, "launch_buttons": hosts}
+    app = SimpleNamespace(config=SimpleNamespace(html_theme_options=theme, editions_branch="pages"))
+    tail = "editions/colab/ntk/linear.ipynb"
+    assert extension.launch_addresses(app, "ntk/linear") == {
+        "Binder": f"https://binder.example/v2/{binder}/pages?urlpath=lab/tree/{tail}",
+        "Colab": f"https://colab.example/github/{repository.split('/', 3)[3]}/blob/pages/{tail}"}
 
 
-def test_a_new_address_of_the_repository_reaches_every_file(tmp_path):
-    files = ["_config.yml", "README.md", "CITATION.cff", *ROOT.glob("src/bookkit/**/*.py"),
-             *(p for p in ROOT.glob("book/**/*") if p.suffix in (".md", ".ipynb", ".yml", ".py"))]
-    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
-    old = [config["repository"]["url"], config["html"]["baseurl"]]
-    for path in (ROOT / file for file in files):
-        copy = tmp_path / path.relative_to(ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, copy)
-    run = subprocess.run(
-        [sys.executable, "-m", "bookkit", "repository", "https://github.com/You/your-fork"],
-        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(tmp_path / "src")},
-    )
-    assert run.returncode == 0, run.stderr
-    left = [p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file()
-            and any(address in p.read_text("utf-8") for address in old)]
-    assert left == []
-    new = yaml.safe_load((tmp_path / "_config.yml").read_text("utf-8"))
-    assert new["repository"]["url"] == "https://github.com/You/your-fork"
-    assert new["html"]["baseurl"] == "https://you.github.io/your-fork/"
+def test_binder_gets_what_the_package_needs_and_the_package(folder, commit):
+    place = folder.parent / "binder"
+    *locked, package = (place / "lock.txt").read_text("utf-8").splitlines()
+    assert package == f"infinite-width @ git+{repository.configured()}@{commit}"
+    assert commit == "main" or re.fullmatch("[0-9a-f]{40}", commit)
+    needed = first_cell.missing(
+        [*first_cell.PROJECT["project"]["dependencies"], *first_cell.EXTRA], ())
+    assert {name_of(line) for line in locked} == set(map(name_of, needed))
+    assert not any(line.startswith(("tensorflow", "sphinx")) for line in locked)
+    assert (place / "postBuild").stat().st_mode & 0o111
+    assert (place / "runtime.txt").read_text("utf-8").startswith("python-3.")
+    assert not (ROOT / ".binder").exists()  # of two folders, Binder takes this one
+
+
+@pytest.mark.parametrize("there, package, expected", [
+    ("git", {"rev-parse": "", "status": "", "branch": "origin/main"}, ["abc", 0]),
+    ("git", {"rev-parse": "", "status": " M x.py", "branch": "origin/main"}, ["abc", 1]),
+    ("git", {"rev-parse": "", "status": " M x.py", "branch": ""}, ["abc", 2]),
+    ("GITHUB_SHA", {}, ["def", 0]),
+    (None, {}, ["main", 1]),
+])
+def test_where_editions_come_from(monkeypatch, there, package, expected):
+    def git(command, *arguments):
+        if there != "git":
+            return None
+        return "abc" if arguments == ("HEAD",) else package[command]
+
+    monkeypatch.setattr(origins, "git", git)
+    monkeypatch.delenv("GITHUB_SHA", raising=False)
+    if there == "GITHUB_SHA":
+        monkeypatch.setenv("GITHUB_SHA", "def")
+    found = origins.origin.__wrapped__()
+    assert [found.commit, len(found.notes)] == expected
 
 
 def test_the_site_and_the_editions_are_published_on_the_branch(tmp_path):
@@ -270,6 +298,7 @@ def test_the_site_and_the_editions_are_published_on_the_branch(tmp_path):
         subprocess.run(["bash", "-eu", "-c", step["run"]], cwd=work, check=True,
                        capture_output=True, env=os.environ | {"REMOTE": f"file://{remote}"})
         shutil.rmtree(work)
+    assert "SITE_URL" in workflow["jobs"]["build"]["steps"][2]["env"]
     listed = subprocess.run([*git, "-C", remote, "ls-tree", "-r", "--name-only", "gh-pages"],
                             capture_output=True, text=True, check=True).stdout.split()
     assert listed == [".nojekyll", "editions/2/a.ipynb"]
@@ -318,6 +347,11 @@ def test_an_edition_holds_its_cells_in_order(kind, expected):
     assert made.cells[0].metadata["cellView"] == "form"
     cleared = [c.source for c in made.cells if c.cell_type == "code" and not c.outputs]
     assert cleared == (["answer = ..."] if kind == "student" else [])
+
+
+def test_an_edition_installs_at_its_commit():
+    made = making.make(*small(), "student", 'REPOSITORY = "https://b.example"')
+    assert made.cells[0].source == 'REPOSITORY = "https://b.example"'
 
 
 @pytest.mark.parametrize("count", [0, 2])

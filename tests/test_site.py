@@ -106,11 +106,10 @@ def foreign_in_css(text):
 def wrong_launch_links(soup, page, repository):
     """Compare the launch buttons of a chapter with the repository's address."""
     owner = urlparse(repository["url"]).path.strip("/")
-    branch = repository["branch"]
     edition = f"editions/colab/{page.removeprefix('book/')}.ipynb"
     expected = {
         "colab.research.google.com": f"/github/{owner}/blob/gh-pages/{edition}",
-        "mybinder.org": f"/v2/gh/{owner}/{branch}?urlpath=lab/tree/{page}.ipynb",
+        "mybinder.org": f"/v2/gh/{owner}/gh-pages?urlpath=lab/tree/{edition}",
     }
     faults = []
     for host, tail in expected.items():

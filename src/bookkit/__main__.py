@@ -6,7 +6,9 @@ import sys
 COMMANDS = {
     "bench": "compare the speed of kernels, ensembles and tangent kernels with what else there is",
     "colab": "run the Colab edition of chapters with the versions that Colab has",
+    "colab_versions": "compare the versions that we take for Colab's with those that it publishes",
     "execute": "run chapters in place and store their outputs",
+    "first_cell": "write the cell that installs the package into chapters",
     "grading": "run the notebooks that students hand in and mark their exercises",
     "hero": "draw the picture of the landing page",
     "lab": "open a chapter in JupyterLab",
@@ -23,7 +25,7 @@ COMMANDS = {
 def main(arguments: list[str]) -> int:
     """Hand the arguments to the command's own module; its exit code."""
     if not arguments or arguments[0] not in COMMANDS:
-        lines = [f"  {name:12} {text}" for name, text in COMMANDS.items()]
+        lines = [f"  {name:15} {text}" for name, text in COMMANDS.items()]
         print("\n".join(["python -m bookkit COMMAND …", "", *lines]))
         return 2 if arguments else 0
     module = importlib.import_module(f"bookkit.{arguments[0]}")

@@ -1,14 +1,13 @@
 """Run the Colab edition of chapters as Colab would: ``python -m bookkit colab [CHAPTER ...]``.
 
-In .venvs/colab, an environment of its own, stand the versions that Colab has today, and not the
-book's package. Each notebook is run in an empty folder, from top to bottom; its first cell has
-to install the package, from a copy of this checkout, without changing any version that was
-there. Every claim has to hold.
+In .venvs/colab, an environment of its own, stand the versions of `colab.toml` and a module
+``google.colab``, and not the book's package. Each notebook is run in an empty folder, from top to
+bottom; its first cell has to install the package, from a copy of this checkout, without changing
+any version that was there. Every claim has to hold.
 """
 
 import argparse
 import hashlib
-import re
 import shutil
 import subprocess
 import sys
@@ -18,24 +17,16 @@ from pathlib import Path
 
 from nbclient.exceptions import CellExecutionError
 
-from bookkit import cards, runner
+from bookkit import cards, first_cell, runner
 from bookkit.chapters import ROOT, read
+from bookkit.colab_versions import PINS
 from bookkit.environments import HOME, Failure, find_python, installed_versions, run, say
 
-PYTHONS = ("3.12", "3.13")
-# What Colab has: the versions that matter to the chapters, and what else they import.
-COLAB = {
-    "jax": "0.7.2",
-    "jaxlib": "0.7.2",
-    "numpy": "2.1.3",
-    "matplotlib": "3.10.0",
-    "scipy": "1.16.3",
-    "ipython": "7.34.0",
-    "optax": "0.2.8",
-}
-BESIDES = ("scikit-learn==1.6.1", "tqdm==4.67.1", "requests==2.32.4", "ipykernel==6.17.1",
-           "setuptools<81")
-ADDRESS = re.compile(r'^REPOSITORY = "[^"]*"', re.MULTILINE)
+PYTHONS = (PINS["python"], "3.12")  # Colab's own first
+COLAB = PINS["packages"]
+BESIDES = ("setuptools<81",)
+# Colab imports this before a notebook's first cell.
+IMITATION = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
 
 
 def python():
@@ -47,18 +38,21 @@ def environment(folder=HOME / "colab"):
     """Make the environment, unless it is there; the path of its Python.
 
     Raises:
-        Failure: Python 3.12 or 3.13 is missing, or a version cannot be installed.
+        Failure: A Python that Colab may have is missing, or a version cannot be installed.
     """
     wanted = [f"{name}=={version}" for name, version in COLAB.items()] + list(BESIDES)
     base = python()
     if base is None:
         raise Failure(f"none of Python {', '.join(PYTHONS)} is installed")
     inside, stamp = folder / "bin/python", folder / "colab"
-    mark = hashlib.sha256("\n".join([run(base, "-V"), *wanted]).encode()).hexdigest()
+    text = "\n".join([run(base, "-V"), IMITATION, *wanted])
+    mark = hashlib.sha256(text.encode()).hexdigest()
     if not (stamp.exists() and stamp.read_text().split()[:1] == [mark]):
         say(f"Setting up {folder.relative_to(ROOT)} with {run(base, '-V')} and Colab's versions …")
         run(base, "-m", "venv", "--clear", folder)
         run(inside, "-m", "pip", "install", "--quiet", *wanted)
+        packages = run(inside, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+        Path(packages, "colab.pth").write_text(IMITATION)
         own = (f"{name}=={version}" for name, version in installed_versions(inside).items())
         stamp.write_text("\n".join([mark, *own]))
     restore(inside)
@@ -80,22 +74,23 @@ def restore(python):
 
 
 def repository(folder):
-    """A git repository of the package as it is in this checkout, committed or not."""
+    """A git repository of the package as it is here, committed or not: address and commit."""
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("*.egg-info"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     who = ("-c", "user.name=Colab", "-c", "user.email=colab@localhost", "-c", "commit.gpgSign=no")
     for command in ("init --quiet", "add --all", "commit --quiet --message checkout"):
         run("git", "-C", folder, *who, *command.split())
-    return f"file://{folder}"
+    return f"file://{folder}", run("git", "-C", folder, "rev-parse", "HEAD")
 
 
 def execute(notebook, python, address, *, allow_errors=False):
-    """Run a notebook whose first cell installs from this address; its outputs are new."""
-    first = notebook.cells[0]
-    first.source, count = ADDRESS.subn(f'REPOSITORY = "{address}"', first.source)
+    """Run a notebook whose first cell installs from this place; its outputs are new."""
+    first, (repository, commit) = notebook.cells[0], address
+    source, count = first_cell.INSTALL.subn(f'REPOSITORY = "{repository}"', first.source)
     if count != 1:
         raise Failure("the first cell does not install the package")
+    first.source = first_cell.at(source, commit)
     with tempfile.TemporaryDirectory() as empty:
         runner.run(notebook, Path(empty), python=python, allow_errors=allow_errors)
     return notebook

@@ -2,8 +2,10 @@
 
 They are written beside the website, from the pages that Sphinx has just resolved for it, so the
 numbers agree and every link leads where it does on the website:
-``editions/colab/<part>/<chapter>.ipynb`` and so on. The launch button *Colab* opens the Colab
-edition, on the branch that the website is published from. The download button offers all.
+``editions/colab/<part>/<chapter>.ipynb`` and so on. The launch buttons open the Colab edition, on
+the branch that the website is published from; the folder ``binder`` beside the editions has what
+Binder needs for that. The download button offers all. An edition installs the package from the
+repository of this build, at the commit that it was made from.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from bookkit import first_cell
+from bookkit.editions import binder
 from bookkit.editions.notebooks import EDITIONS, Piece, Pieces, make
+from bookkit.editions.origin import origin
 from bookkit.editions.plain_markdown import Writer
 
 logger = logging.getLogger(__name__)
@@ -67,6 +72,7 @@ def write_editions(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         lambda uri: urljoin(app.config.html_baseurl, images.get(uri, uri)),
     )
     source = nbformat.read(app.env.doc2path(docname), as_version=4)
+    install = first_cell.at(first_cell.cell(source, theme_repository(app)), commit_of(app))
     taking = Pieces(writer)
     try:
         pieces = list(taking.of(doctree))
@@ -78,7 +84,7 @@ def write_editions(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                 f"[{app.config.html_title}]({app.config.html_baseurl}). {HEADINGS[edition]}*",
             )
             notebook = make(source, [pieces[0], line, *pieces[1:]],
-                            taking.solution_cells, edition)
+                            taking.solution_cells, edition, install)
             path = Path(app.outdir, "editions", edition, f"{chapter}.ipynb")
             path.parent.mkdir(parents=True, exist_ok=True)
             nbformat.validate(notebook)
@@ -87,13 +93,32 @@ def write_editions(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         logger.warning("no editions of %s: %s", docname, error, location=docname)
 
 
-def colab_address(app: Sphinx, chapter: str) -> str:
-    """Return the address at which Colab opens a chapter."""
-    theme = app.config.html_theme_options
-    repository = urlparse(theme["repository_url"]).path.strip("/")
-    host = theme["launch_buttons"]["colab_url"].rstrip("/")
-    branch = app.config.editions_branch
-    return f"{host}/github/{repository}/blob/{branch}/editions/colab/{chapter}.ipynb"
+def theme_repository(app: Sphinx) -> str:
+    """Return the address of the repository."""
+    return app.config.html_theme_options["repository_url"]
+
+
+def commit_of(app: Sphinx) -> str:
+    """Return the commit that the editions are made from."""
+    return origin(app.config.html_theme_options["repository_branch"]).commit
+
+
+def write_binder(app: Sphinx, error: Exception | None) -> None:
+    """Write Binder's environment beside the editions."""
+    if error is None and app.builder.format == "html":
+        binder.write(Path(app.outdir), theme_repository(app), commit_of(app))
+
+
+def launch_addresses(app: Sphinx, chapter: str) -> dict[str, str]:
+    """Return the addresses at which a chapter's edition opens, by the button's text."""
+    repository, branch = theme_repository(app), app.config.editions_branch
+    hosts = app.config.html_theme_options["launch_buttons"]
+    path = f"editions/colab/{chapter}.ipynb"
+    found = {"Binder": binder.address(hosts["binderhub_url"], repository, branch, path)}
+    if "colab_url" in hosts:
+        name = urlparse(repository).path.strip("/")
+        found["Colab"] = f"{hosts['colab_url'].rstrip('/')}/github/{name}/blob/{branch}/{path}"
+    return found
 
 
 def link_editions(
@@ -103,9 +128,9 @@ def link_editions(
     if doctree is None or (chapter := chapter_of(app, page)) is None:
         return
     groups = {group.get("label"): group for group in context.get("header_buttons", [])}
+    addresses = launch_addresses(app, chapter)
     for button in groups.get("launch-buttons", {}).get("buttons", []):
-        if button["text"] == "Colab":
-            button["url"] = colab_address(app, chapter)
+        button["url"] = addresses[button["text"]]
     downloads = groups.get("download-buttons", {}).get("buttons", [])
     for button in downloads:
         if button["label"] == "download-source-button":
@@ -129,4 +154,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("editions_branch", "gh-pages", "html")
     app.connect("doctree-resolved", write_editions, priority=900)
     app.connect("html-page-context", link_editions, priority=900)
+    app.connect("build-finished", write_binder)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

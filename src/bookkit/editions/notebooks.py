@@ -12,7 +12,6 @@ remembers the cell that it comes from, which is how the two are put together aga
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,10 +19,11 @@ import nbformat
 from docutils import nodes
 from nbformat import NotebookNode
 
+from bookkit.chapters import tags
 from bookkit.editions.plain_markdown import Writer, quote
+from bookkit.first_cell import INSTALL
 
 EDITIONS = ("colab", "student", "instructor")
-INSTALL = re.compile(r'^REPOSITORY = "', re.MULTILINE)
 CELL = 10_000  # MyST-NB starts the lines of cell i at (i + 1) * 10000
 
 
@@ -85,11 +85,6 @@ class Pieces:
         self.cell = max(self.cell, next(iter(lines), 0) // CELL - 1)
 
 
-def tags(cell: NotebookNode) -> list[str]:
-    """Return a cell's tags."""
-    return cell.metadata.get("tags", [])
-
-
 def markdown_cells(pieces: list[Piece]) -> list[tuple[Piece, list[str]]]:
     """Join pieces from one cell, but let a solution's heading stand alone, to be folded."""
     joined: list[tuple[Piece, list[str]]] = []
@@ -127,6 +122,7 @@ def make(
     pieces: list[Piece],
     solution_cells: set[int],
     edition: str,
+    install_cell: str | None = None,
 ) -> NotebookNode:
     """Put an edition together.
 
@@ -135,6 +131,7 @@ def make(
         pieces: Its prose.
         solution_cells: Indices of the code cells that stand in solutions.
         edition: One of `EDITIONS`.
+        install_cell: What stands in the first cell, in place of the chapter's own.
 
     Raises:
         ValueError: No cell, or more than one, installs the package.
@@ -170,6 +167,7 @@ def make(
     install = [cell for cell in kept if cell.cell_type == "code" and INSTALL.search(cell.source)]
     if len(install) != 1:
         raise ValueError(f"{len(install)} cells install the package; one has to")
+    install[0].source = install_cell or install[0].source
     kept.remove(install[0])
     kept.insert(0, install[0])
     for index, cell in enumerate(kept):

@@ -3,7 +3,7 @@
 ``{course-plan} twelve_weeks`` and ``{course-plan} two_days`` are tables of lessons,
 ``{course-graph}`` is the graph of prerequisites, ``{course-needs}`` says the same as a list.
 A chapter that the table of contents lists exists and is linked; any other is marked as planned.
-A course that does not add up is an error.
+A course that cannot be read is an error.
 """
 
 from __future__ import annotations
@@ -119,17 +119,17 @@ class CourseGraph(CourseDirective):
     def run(self) -> list[nodes.Node]:
         """Return the graph, which scrolls inside its own box where it is too wide."""
         course = self.course()
-        parts, rows = list(course.parts), dict.fromkeys(course.parts, 0)
-        boxes = {}
+        parts, boxes = list(course.parts), {}
         for name, chapter in course.chapters.items():
             page = self.page(name)
-            place = parts.index(chapter.part), rows[chapter.part]
-            boxes[name] = Box(chapter.title, *place, page, "" if page else "planned")
-            rows[chapter.part] += 1
-        edges = [(need, c.name) for c in course.chapters.values() for need in c.needs]
-        lanes = [f"{ROMAN[i]} {caption}" for i, caption in enumerate(course.parts.values())]
+            boxes[name] = Box(chapter.title, parts.index(chapter.part), page, chapter.needs,
+                              "" if page else "planned")
+        groups = [f"{ROMAN[i]} {caption}" for i, caption in enumerate(course.parts.values())]
         label = f"Graph of {len(boxes)} chapters and what each needs; the list below says the same."
-        drawing = draw(boxes, edges, lanes, label)
+        try:
+            drawing = draw(boxes, groups, label)
+        except ValueError as error:
+            raise self.error(f"course.yml: {error}") from None
         # What scrolls must be reachable by keyboard.
         frame = '<div class="course-graph" tabindex="0" role="region" aria-label="Prerequisites">'
         return [nodes.raw("", f"{frame}{drawing}</div>", format="html")]

@@ -49,17 +49,25 @@ def escape(line: str) -> str:
 def plain_docstring(lines: list[str]) -> list[str]:
     """Turn a plain docstring into reStructuredText.
 
-    A block that is indented after a blank line is a formula or code and is kept as it stands;
-    bullet lists, directives and the sections of Google style stay what they are.
+    A block that is indented after a blank line is a formula or code and is kept as it stands, and
+    so is an example with its prompts; bullet lists, directives and the sections of Google style
+    stay what they are.
     """
     result: list[str] = []
     base = 0  # the indent of the paragraph before
     literal: int | None = None  # the indent of the literal block that we are in
+    example = False
     for number, line in enumerate(lines):
         if not line.strip():
             result.append("")
+            example = False
             continue
         indent = indent_of(line)
+        example = example or line.lstrip().startswith(">>>")
+        if example:
+            result.append(line)
+            base = indent
+            continue
         if literal is not None and indent >= literal:
             result.append(line)
             continue
@@ -80,10 +88,23 @@ def plain_docstring(lines: list[str]) -> list[str]:
     return result
 
 
+def whole_returns(lines: list[str]) -> list[str]:
+    """Keep Napoleon from taking what stands before a colon in Returns for the type.
+
+    The types stand in the annotations. An empty type before a colon of our own is none.
+    """
+    result, inside = list(lines), False
+    for number, line in enumerate(lines):
+        if inside and line.strip():
+            result[number] = " " * indent_of(line) + ": " + line.lstrip()
+        inside = line.strip() in ("Returns:", "Yields:") or (inside and not line.strip())
+    return result
+
+
 def rewrite(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Rewrite a docstring in place, before Napoleon reads its sections."""
     if name.startswith(app.config.package_reference_package):
-        lines[:] = plain_docstring(lines)
+        lines[:] = whole_returns(plain_docstring(lines))
 
 
 def package_folder(package: str) -> Path:
