@@ -57,7 +57,7 @@ def test_a_chapter_is_stored_in_place(book, monkeypatch, capsys):
     stored = nbformat.read(path, 4)
     assert [cell["id"] for cell in stored.cells] == ["one", "note-a", "cell-009"]
     assert stored.cells[2].outputs[0].text == "1\n" and stored.cells[0].source == HEADER
-    assert stored.metadata == execute.METADATA
+    assert stored.metadata == chapters.METADATA
     assert not run_times.FILE.exists()
     assert "part/a: executed in" in capsys.readouterr().out
 

@@ -7,7 +7,7 @@ import pytest
 from jupyter_client.kernelspec import NoSuchKernel
 
 from bookkit import chapters, lab
-from bookkit.execute import METADATA
+from bookkit.chapters import METADATA
 
 
 def test_the_only_kernel_is_that_of_this_python(tmp_path, monkeypatch):

@@ -8,6 +8,11 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
 SITE = ROOT / "_build" / "html"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+"""What a chapter says about itself: nothing of the machine that it was executed on."""
 
 
 def paths(names: tuple[str, ...] | list[str] = ()) -> list[Path]:

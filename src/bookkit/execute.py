@@ -23,10 +23,6 @@ from nbformat import NotebookNode
 from bookkit import cards, chapters, run_times, runner
 
 COPIES = chapters.ROOT / "_build" / "executed"
-METADATA = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
-}
 
 
 def progress(index: int, count: int) -> None:
@@ -42,7 +38,7 @@ def say(text: str) -> None:
 
 def tidy(notebook: NotebookNode) -> None:
     """Keep what readers need; hand captions and alt texts to the website."""
-    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.metadata = nbformat.from_dict(chapters.METADATA)
     for cell in chapters.code_cells(notebook):
         cell.metadata.pop("execution", None)
         cell.metadata.pop("mystnb", None)

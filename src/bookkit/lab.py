@@ -18,7 +18,7 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 
 from bookkit import chapters
-from bookkit.execute import METADATA
+from bookkit.chapters import METADATA
 from bookkit.runner import kernel_manager
 
 EDITIONS = chapters.ROOT / "_build" / "editions" / "student"

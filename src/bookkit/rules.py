@@ -6,6 +6,8 @@
 import argparse
 import re
 
+import nbformat
+
 from bookkit import cards, chapters, run_times
 from bookkit.chapters import BOOK, code_cells, read, tags
 
@@ -24,6 +26,8 @@ NOTE = re.compile(
     r"(\n.*)*"  # whatever else a teacher should know
 )
 MYST = re.compile(r"^ *:{3,}|\{[\w:-]+\}`|```\{|^\([\w-]+\)=|\{\{", re.MULTILINE)
+PARTS = ("At a glance", "What could fool us", "Take-aways", "What the sources say",
+         "Further reading", "## Exercises")
 PLACEHOLDER = re.compile(r"\b(TODO|FIXME|XXX|TBD|coming soon)\b", re.IGNORECASE)
 
 
@@ -44,52 +48,63 @@ def claims_checked(notebook):
 
 def problems(notebook):
     """Everything that breaks a rule of style or storage, as sentences."""
-    found = []
     cells = code_cells(notebook)
+    found = [problem for cell in cells for problem in _cell_problems(cell)]
+    found += [problem for output in outputs(notebook) for problem in _output_problems(output)]
+    found += _prose_problems(text(notebook))
     counts = [c.execution_count for c in cells]
     if counts != list(range(1, len(cells) + 1)):
         found.append("code cells were not all executed once, in order")
-    for cell in cells:
-        length = len(cell.source.splitlines())
-        if length > 25:
-            found.append(f"a code cell of {length} lines: {cell.source[:60]!r}")
-        if "noqa" in cell.source or "warnings.filter" in cell.source:
-            found.append(f"a silenced warning: {cell.source[:60]!r}")
-    for output in outputs(notebook):
-        if output.output_type == "error" or output.get("name") == "stderr":
-            found.append(f"an error or stderr is stored: {str(output)[:120]}")
-        data = output.get("data", {})
-        if any("widget" in mime for mime in data):
-            found.append("widget state is stored")
-        if "image/png" in data:
-            if len(data["image/png"]) * 3 / 4 > 150_000:
-                found.append(f"a figure of {len(data['image/png']) * 3 / 4e3:.0f} kB")
-            if not {"alt", "caption", "name"} <= set(output.metadata.get("image/png", {})):
-                found.append("a figure without alt text, caption or name; use figures.show")
-        html = data.get("text/html", "")
-        if 'class="player"' in html and not re.search(r'"player-caption">[^<]{20}', html):
-            found.append("a player without a caption")
-    for cell in cells:
-        for output in cell.outputs:
-            figure = output.get("metadata", {}).get("image/png", {})
-            if "caption" in figure and cell.metadata.get("mystnb", {}).get("image", {}).get(
-                "alt"
-            ) != figure["alt"]:
-                found.append("alt text in cell and output differ; run make execute")
-    prose = text(notebook)
-    for part in ("At a glance", "What could fool us", "Take-aways", "What the sources say",
-                 "Further reading", "## Exercises"):
-        if part not in prose:
-            found.append(f"no part {part!r}")
-    if PLACEHOLDER.search(prose):
-        found.append(f"a placeholder: {PLACEHOLDER.search(prose)[0]!r}")
     if len(run_times.headers(notebook)) != 1:
         found.append("no run time in 'At a glance', or several")
-    if len(set(notebook.metadata)) > 2 or notebook.metadata.get("widgets"):
-        found.append(f"metadata of a machine: {sorted(notebook.metadata)}")
+    if notebook.metadata != chapters.METADATA:
+        found.append("metadata of a machine; run make execute, or edit with make lab SOURCE=1")
     if re.search(r"/(home|root|tmp|work|Users)/", str(notebook)):
         found.append("a path of a machine")
+    claims = len(set(claims_checked(notebook)))
+    if claims < 6:
+        found.append(f"only {claims} claims are checked")
+    if (size := len(nbformat.writes(notebook))) > 3_000_000:
+        found.append(f"a file of {size / 1e6:.1f} MB")
     return found
+
+
+def _cell_problems(cell):
+    """What is wrong with a code cell."""
+    length = len(cell.source.splitlines())
+    if length > 25:
+        yield f"a code cell of {length} lines: {cell.source[:60]!r}"
+    if "noqa" in cell.source or "warnings.filter" in cell.source:
+        yield f"a silenced warning: {cell.source[:60]!r}"
+    handed_on = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
+    for output in cell.outputs:
+        figure = output.get("metadata", {}).get("image/png", {})
+        if "caption" in figure and handed_on != figure["alt"]:
+            yield "alt text in cell and output differ; run make execute"
+
+
+def _output_problems(output):
+    """What is wrong with an output."""
+    data = output.get("data", {})
+    if output.output_type == "error" or output.get("name") == "stderr":
+        yield f"an error or stderr is stored: {str(output)[:120]}"
+    if any("widget" in mime for mime in data):
+        yield "widget state is stored"
+    if "image/png" in data:
+        if len(data["image/png"]) * 3 / 4 > 150_000:
+            yield f"a figure of {len(data['image/png']) * 3 / 4e3:.0f} kB"
+        if not {"alt", "caption", "name"} <= set(output.metadata.get("image/png", {})):
+            yield "a figure without alt text, caption or name; use figures.show"
+    html = data.get("text/html", "")
+    if 'class="player"' in html and not re.search(r'"player-caption">[^<]{20}', html):
+        yield "a player without a caption"
+
+
+def _prose_problems(prose):
+    """What is wrong with the text."""
+    yield from (f"no part {part!r}" for part in PARTS if part not in prose)
+    if match := PLACEHOLDER.search(prose):
+        yield f"a placeholder: {match[0]!r}"
 
 
 def exercise_problems(notebook):
@@ -168,8 +183,11 @@ def main():
         parser.error(str(error))
     for path in paths:
         notebook = read(path)
-        for rules in (problems, exercise_problems, teaching_problems):
-            for problem in rules(notebook):
-                print(f"{chapters.name_of(path)}: {problem}")
-                fine = False
+        name = chapters.name_of(path)
+        found = [*problems(notebook), *exercise_problems(notebook), *teaching_problems(notebook)]
+        if run_times.FILE.exists():
+            found += run_times.problems(name, notebook, run_times.load())
+        for problem in found:
+            print(f"{name}: {problem}")
+            fine = False
     return int(not fine)
