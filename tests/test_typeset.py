@@ -30,3 +30,21 @@ def test_text_without_mathematics_is_only_escaped():
 def test_slips_are_reported(text):
     with pytest.raises(ValueError, match="^text: expected"):
         html(text)
+
+
+@pytest.mark.parametrize("text, operator, attributes", [
+    ("$s = -1$", "−", {"form": "prefix", "lspace": "0", "rspace": "0"}),
+    ("$-n$", "−", {"form": "prefix", "lspace": "0", "rspace": "0"}),
+    ("$a - b$", "−", {}), ("$(a) - b$", "−", {}), ("$|a| - b$", "−", {}),
+    ("$1/n$", "/", {"stretchy": "false", "lspace": "0", "rspace": "0"}),
+    ("$|x$", "|", {"stretchy": "false", "lspace": "0", "rspace": "0"}),
+])
+def test_operators_are_spaced_as_in_tex(text, operator, attributes):
+    found = [mo for mo in ElementTree.fromstring(html(text)).iter(MATHML + "mo")
+             if mo.text == operator]
+    assert [mo.attrib for mo in found] == [attributes]
+
+
+def test_names_of_functions_are_no_operators():
+    tree = ElementTree.fromstring(html(r"$\operatorname{Cov}(x)$"))
+    assert next(tree.iter(MATHML + "mi")).text == "Cov"
