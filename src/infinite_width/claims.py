@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from IPython.display import display
+from numpy.typing import ArrayLike
 
 from infinite_width import _listing, typeset
 from infinite_width.measure import Estimate
@@ -215,8 +216,8 @@ class Card:
 
 def check(
     id: str,
-    measured: Estimate | float,
-    error: float | None = None,
+    measured: Estimate | ArrayLike,
+    error: ArrayLike | None = None,
     *,
     compact: bool = False,
 ) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from IPython.display import display
+from numpy.typing import ArrayLike
 
 from infinite_width.measure import Estimate
 
@@ -19,7 +20,7 @@ MIME = "application/vnd.infinite-width.number+json"
 _PREFIX = "application/papermill.record/"  # where MyST-NB looks for what is glued
 
 
-def glue(name: str, value: Estimate | float | str, format: str | None = None) -> None:
+def glue(name: str, value: Estimate | ArrayLike | str, format: str | None = None) -> None:
     """Store a number of this run, or a word, for the prose.
 
     Args:
@@ -40,7 +41,7 @@ def glue(name: str, value: Estimate | float | str, format: str | None = None) ->
             metadata={"scrapbook": {"name": name, "mime_prefix": _PREFIX}})
 
 
-def text(value: Estimate | float | str, format: str | None = None, name: str = "value") -> str:
+def text(value: Estimate | ArrayLike | str, format: str | None = None, name: str = "value") -> str:
     """A number as it is printed in the prose, with a real minus sign.
 
     The last digit of a measured number is the first significant digit of its error: beyond
