@@ -5,7 +5,7 @@ import pytest
 from bookkit.site import build
 
 # Fixtures that need the built website; their tests belong to the part `site`.
-OF_THE_SITE = {"site", "browser", "address", "bad_address"}
+OF_THE_SITE = {"site", "browser"}
 
 
 def pytest_collection_modifyitems(items):
