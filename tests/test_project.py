@@ -99,20 +99,24 @@ def test_no_path_is_edited():
     assert [p for p in files if edit in p.read_text("utf-8")] == []
 
 
-TOO_LONG = {"src/bookkit/prerequisite_graph.py", "src/infinite_width/ensemble_prior.py",
-            "src/infinite_width/training.py"}  # until they are divided
-
-
 def test_modules_are_short():
     long = {p.relative_to(ROOT).as_posix(): n for p in (ROOT / "src").rglob("*.py")
             if (n := len(p.read_text("utf-8").splitlines())) > 250}
-    assert set(long) <= TOO_LONG, long
+    assert long == {}
 
 
 def test_readers_install_no_machinery():
     sources = (ROOT / "src/infinite_width").glob("*.py")
     assert [p for p in sources if re.search(r"(?m)^\s*(from|import) bookkit", p.read_text())] == []
     assert PROJECT["tool"]["setuptools"]["packages"]["find"]["include"] == ["infinite_width*"]
+
+
+def test_the_package_is_tested_without_the_machinery():
+    """Its tests also run where only the package and pytest are: `make versions`."""
+    modules = (ROOT / "src/infinite_width").glob("*.py")
+    tests = [p for m in modules if (p := ROOT / f"tests/test_{m.stem}.py").exists()]
+    needing = r"(?m)^\s*(?:from|import) (?:bookkit|nb|yaml|sphinx|bs4|jupy|playwright)"
+    assert tests and [p.name for p in tests if re.search(needing, p.read_text("utf-8"))] == []
 
 
 def test_the_lock_has_what_pyproject_asks_for_and_no_tensorflow():

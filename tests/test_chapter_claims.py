@@ -1,0 +1,36 @@
+"""Chapters check what the list of claims says, and show it."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from bookkit import rules as notebooks
+from infinite_width import claims
+
+
+def test_every_claim_is_checked_in_exactly_one_chapter_and_the_reverse():
+    checked = Counter()
+    for name, path in zip(notebooks.NAMES, notebooks.CHAPTERS):
+        for id in set(notebooks.claims_checked(notebooks.read(path))):
+            checked[id] += 1
+            assert id in claims.load(), f"{name} checks {id}, which is not in claims.toml"
+            assert claims.load()[id].chapter == name
+    assert checked == Counter(claims.load().keys())
+
+
+@pytest.mark.parametrize("path", notebooks.CHAPTERS, ids=notebooks.NAMES)
+def test_stored_cards_say_what_the_list_says(path):
+    """A claim that changed after the chapter was executed shows here."""
+    chapter = notebooks.read(path)
+    stored = {data[claims.MIME]["id"]: data for data in (
+        output.get("data", {}) for output in notebooks.outputs(chapter)) if claims.MIME in data}
+    if not any("<math" in data["text/html"] for data in stored.values()):
+        pytest.skip("executed before cards were typeset")  # until the chapters are converted
+    for id in notebooks.claims_checked(chapter):
+        record = stored[id][claims.MIME]
+        assert record["holds"]
+        card = claims.Card(claims.load()[id], record["value"], record["error"])
+        assert stored[id]["text/plain"] == repr(card)
+        compact = 'class="claim compact"' in stored[id]["text/html"]
+        assert stored[id]["text/html"] == replace(card, compact=compact)._repr_html_()
