@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray, Real
 
@@ -66,13 +67,13 @@ class MLP:
         (5, 2)
     """
 
-    width: int
-    depth: int
+    width: int | np.integer
+    depth: int | np.integer
     activation: Activation = RELU
     parametrization: Parametrization = NTK
     weight_variance: float = 2.0
     bias_variance: float = 0.0
-    base_width: int = 1
+    base_width: int | np.integer = 1
     orthogonal: bool = False
     unit_multiplier: bool = False
     dtype: DTypeLike = jnp.float32

@@ -78,7 +78,7 @@ def with_learning_rates(
 
 
 def minibatches(
-    key: PRNGKeyArray, count: int, batch_size: int, steps: int
+    key: PRNGKeyArray, count: int, batch_size: int, steps: int | np.integer
 ) -> Int[Array, "steps batch_size"]:
     """Draw indices of mini-batches: every epoch a new order, its remainder left out.
 
@@ -99,7 +99,7 @@ def train(
     loss: Callable[..., Float[Array, ""]],
     params: PyTree,
     optimizer: optax.GradientTransformation,
-    steps: int,
+    steps: int | np.integer,
     *,
     record: Callable[[PyTree], PyTree] | None = None,
     at: Sequence[SupportsIndex] | Int[ArrayLike, " stops"] | None = None,
