@@ -18,14 +18,15 @@ COVARIANCES = [(1.0, 1.0, 0.3), (0.5, 2.0, -0.7), (1.3, 1.3, 1.3), (0.1, 0.2, 0.
 TOLERANCE = 1e-9 if X64 else 5e-4
 
 
-def quadrature(function, q11, q22, q12, nodes=160):
-    """E[f(u) f(v)] by Gauss-Hermite quadrature in double precision."""
+def quadrature(function, q11, q22, q12, nodes=160, other=None):
+    """E[f(u) f(v)], or E[f(u) g(v)], by Gauss-Hermite quadrature in double precision."""
     z, weights = np.polynomial.hermite_e.hermegauss(nodes)
     weights = weights / weights.sum()
-    slope = q12 / np.sqrt(q11)
+    slope = q12 / np.sqrt(q11) if q11 else 0.0
     u = np.sqrt(q11) * z
     v = slope * z[:, None] + np.sqrt(max(q22 - slope**2, 0.0)) * z
-    f_u, f_v = (np.asarray(function(jnp.asarray(w)), float) for w in (u, v))
+    f_u = np.asarray(function(jnp.asarray(u)), float)
+    f_v = np.asarray((other or function)(jnp.asarray(v.ravel())), float).reshape(v.shape)
     return np.einsum("i,j,i,ij->", weights, weights, f_u, f_v)
 
 
@@ -81,10 +82,98 @@ def test_relu_is_exact_at_coinciding_and_opposite_inputs():
     assert_allclose(RELU.dual(q, q, -q), 0.0, atol=1e-15 if X64 else 1e-6)
 
 
-def test_relu_gradient_is_finite_at_coinciding_inputs():
-    one = jnp.asarray(1.0)
-    gradient = jax.grad(RELU.dual, argnums=(0, 1, 2))(one, one, one)
-    assert np.isfinite(np.asarray(gradient)).all()
+def test_relu_averages_to_rounding():
+    """At all angles and sizes, against extended precision at the same rounded covariances."""
+    kind = np.float64 if X64 else np.float32
+    angle, q11, q22 = np.meshgrid(
+        [0.0, 1e-6, 1e-2, 0.3, 1.2, np.pi / 2, 2.0, 3.1, np.pi], [1e-20, 1e-3, 1.0, 700.0],
+        [1e-20, 0.4, 30.0])
+    q11, q22, q12 = (q.astype(kind) for q in (q11, q22, np.sqrt(q11 * q22) * np.cos(angle)))
+    wide11, wide22, wide12 = (q.astype(np.longdouble) for q in (q11, q22, q12))
+    scale = np.sqrt(wide11 * wide22)
+    theta = 2 * np.arctan2(np.sqrt(np.maximum(scale - wide12, 0)),
+                           np.sqrt(np.maximum(scale + wide12, 0)))
+    dual = scale * (np.sin(theta) + (np.pi - theta) * np.cos(theta)) / (2 * np.pi)
+    limit = 1e-14 if X64 else 4e-7
+    found, slope = RELU.averages(q11, q22, q12)
+    assert np.max(abs(np.asarray(found) - dual) / scale) < limit
+    # The angle feels a rounding of the cosine as one divided by its sine, at most as its root.
+    epsilon = np.finfo(kind).eps
+    allowed = limit + np.minimum(epsilon / np.maximum(np.sin(theta), 1e-30), 6 * epsilon**0.5)
+    assert (abs(np.asarray(slope) - (np.pi - theta) / (2 * np.pi)) < allowed).all()
+
+
+@pytest.mark.parametrize("activation", [ERF, GELU], ids=lambda a: a.name)
+def test_smooth_averages_to_rounding(activation):
+    """Of coinciding, opposite and other pairs of all sizes, against double precision's own
+    formulas with numpy's arcsine; relative to the averages of the two inputs with themselves."""
+    kind = np.float64 if X64 else np.float32
+    cosine, q11, q22 = np.meshgrid([-1, -0.9, -0.01, 0, 0.5, 1], [1e-20, 1e-3, 1, 40],
+                                   [1e-20, 1e-3, 1, 40])
+    covariance = [q.astype(kind) for q in (q11, q22, np.sqrt(q11 * q22) * cosine)]
+    a, b, c = (q.astype(np.longdouble) for q in covariance)
+    determinant = np.maximum(a * b - c**2, 0)
+
+    def by_formula(a, b, c, determinant):
+        if activation is ERF:
+            total = 1 + 2 * a + 2 * b + 4 * determinant
+            return 2 / np.pi * np.arctan2(2 * c, np.sqrt(total)), 4 / np.pi / np.sqrt(total)
+        total = 1 + a + b + determinant
+        orthant = 0.25 + np.arctan2(c, np.sqrt(total)) / (2 * np.pi)
+        density = 1 / (2 * np.pi * np.sqrt(total))
+        both = 1 / (1 + a) + 1 / (1 + b)
+        return (density * (determinant + c**2 * both) + c * orthant,
+                orthant + c * density * (both + 1 / total))
+
+    dual, slope = by_formula(a, b, c, determinant)
+    own1, own2 = (by_formula(q, q, q, 0 * q)[0] for q in (a, b))
+    found = activation.averages(*covariance)
+    limit = 2e-14 if X64 else 1e-6
+    # The determinant cancels: its rounding counts as much as the product of the variances.
+    allowed = limit * (1 + a * b / (1 + a + b + determinant) / 10)
+    assert (abs(np.asarray(found[0]) - dual) < allowed * np.sqrt(own1 * own2)).all()
+    assert (abs(np.asarray(found[1]) - slope) < allowed * np.maximum(abs(slope), 0.1)).all()
+
+
+DEGENERATE = [(1.3, 1.3, 1.3), (0.8, 0.8, -0.8), (0.9, 0.4, 0.6), (0.0, 1.1, 0.0),
+              (0.0, 0.0, 0.0)]
+
+
+@pytest.mark.parametrize("activation", SMOOTH, ids=lambda a: a.name)
+def test_partial_derivatives(activation):
+    """d dual / d q11 = E[phi'' phi] / 2, where inputs coincide, are opposite or vanish too."""
+    second = jax.vmap(jax.grad(activation.derivative))
+    columns = [jnp.array(column) for column in zip(*DEGENERATE)]
+    for derivative in (jax.grad, jax.jacfwd):
+        slopes = jax.jit(jax.vmap(derivative(activation.dual, argnums=(0, 1, 2))))(*columns)
+        for index, covariance in enumerate(DEGENERATE):
+            q11, q22, q12 = covariance
+            expected = (
+                quadrature(second, *covariance, other=activation.phi) / 2,
+                quadrature(second, q22, q11, q12, other=activation.phi) / 2,
+                quadrature(activation.derivative, *covariance),
+            )
+            found = [float(slope[index]) for slope in slopes]
+            assert_allclose(found, expected, rtol=0, atol=1e-8 if X64 else 2e-5)
+
+
+def test_relu_partial_derivatives():
+    """By hand: sin / (4 pi) sqrt(q22 / q11), and the same with 1 and 2 swapped, and the slope."""
+    angles = jnp.array([0.0, 0.7, np.pi / 2, 2.5, np.pi])
+    q11, q22 = jnp.full(5, 0.49), jnp.full(5, 1.21)
+    gradient = jax.vmap(jax.grad(RELU.dual, argnums=(0, 1, 2)))(q11, q22, 0.77 * jnp.cos(angles))
+    sine = np.sin(angles) / (4 * np.pi)
+    expected = [sine * 1.1 / 0.7, sine * 0.7 / 1.1, (np.pi - angles) / (2 * np.pi)]
+    assert_allclose(gradient, expected, rtol=0, atol=1e-14 if X64 else 3e-7)
+    zero = jax.grad(RELU.dual, argnums=(0, 1, 2))(0.0, 1.0, 0.0)
+    assert_allclose(zero, [0.0, 0.0, 0.25], rtol=1e-6)
+
+
+def test_second_derivatives_of_relu():
+    """d^2 dual / d q12^2 = 1 / (2 pi sqrt(q11 q22 - q12^2)): Price's theorem twice."""
+    for q12 in (0.0, 0.5, -0.6):
+        curvature = jax.grad(jax.grad(RELU.dual, 2), 2)(0.8, 0.9, q12)
+        assert_allclose(curvature, 1 / (2 * np.pi * np.sqrt(0.72 - q12**2)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("q", [4.0, 20.0])
@@ -99,8 +188,11 @@ def test_tanh_at_large_variance_equals_trapezoidal_rule(q):
     assert_allclose(TANH.dual_derivative(q, q, q), slope, atol=4e-9 if X64 else 1e-3)
 
 
-def test_zero_variance_is_harmless():
-    zero, one = jnp.asarray(0.0), jnp.asarray(1.0)
+def test_zero_variance():
+    """A constant zero times v: E[phi(0) phi(v)] = 0, and phi'(0) E[phi'(v)]."""
+    slopes = {"ReLU": 0.25, "linear": 1.0, "GELU": 0.25, "erf": 4 / np.pi / np.sqrt(3)}
     for activation in ALL:
-        values = [activation.dual(zero, one, zero), activation.dual_derivative(zero, one, zero)]
-        assert np.isfinite(values).all(), activation.name
+        dual, slope = activation.averages(0.0, 1.0, 0.0)
+        assert_allclose(dual, 0.0, atol=1e-7)
+        mean = slopes.get(activation.name) or quadrature(activation.derivative, 0.0, 1.0, 0.0)
+        assert_allclose(slope, mean, atol=1e-9 if X64 else 1e-6)

@@ -2,6 +2,8 @@
 
 Kernels: recursions written out in numpy. Predictions: matrix exponentials. Empirical kernels:
 Jacobians column by column. Monte Carlo: the standard error of the mean.
+
+What nobody's change here can break, new releases of JAX can: those tests are run weekly.
 """
 
 import functools
@@ -143,7 +145,7 @@ ACTIVATIONS = {
 }
 
 
-@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.weekly), 3])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_dense_kernels(name, depth):
     activation, dual = ACTIVATIONS[name]
@@ -154,6 +156,7 @@ def test_dense_kernels(name, depth):
     assert_matches(kernels.ntk, ntk)
 
 
+@pytest.mark.weekly
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_dense_kernels_at_coinciding_inputs(name):
     activation, dual = ACTIVATIONS[name]
@@ -223,6 +226,7 @@ def convolutional_network(padding, pooling, channels=16, outputs=1):
     return stax.serial(conv(), stax.Relu(), conv(), stax.Relu(), readout, dense(outputs))
 
 
+@pytest.mark.weekly
 @pytest.mark.parametrize("padding", ["SAME", "CIRCULAR"])
 @pytest.mark.parametrize("pooling", ["flatten", "average"])
 def test_convolutional_kernels(padding, pooling):
@@ -234,6 +238,7 @@ def test_convolutional_kernels(padding, pooling):
     assert_matches(kernels.ntk, ntk)
 
 
+@pytest.mark.weekly
 @INDEPENDENT_BRANCHES
 def test_sum_of_branches_adds_kernels():
     shallow, deep = stax.serial(dense(7)), dense_network(stax.Relu, 2, outputs=7)
@@ -245,6 +250,7 @@ def test_sum_of_branches_adds_kernels():
     assert_matches(kernels.ntk, first[1] + second[1])
 
 
+@pytest.mark.weekly
 def test_layer_norm_divides_by_standard_deviations():
     _, _, kernel_fn = stax.serial(dense(), stax.LayerNorm(), stax.Erf(), dense())
     kernels = kernel_fn(X1, X2, ("nngp", "ntk"))
@@ -280,7 +286,7 @@ def solved_flow(k_train, k_cross, time, f_train=0.0, f_test=0.0):
 FLOW_TOLERANCE = TOLERANCE * np.linalg.cond(kernel_matrices()[0])
 
 
-@pytest.mark.parametrize("time", [0.0, 7.0, None])
+@pytest.mark.parametrize("time", [pytest.param(0.0, marks=pytest.mark.weekly), 7.0, None])
 def test_gradient_descent_mse(time):
     """Under jit first and then without: what the predictor keeps must be no tracer."""
     k_train, k_cross = map(jnp.asarray, kernel_matrices())
@@ -294,6 +300,7 @@ def test_gradient_descent_mse(time):
         assert_matches(test, expected[1], FLOW_TOLERANCE)
 
 
+@pytest.mark.weekly
 def test_gradient_descent_mse_at_many_times_with_regularisation():
     k_train, k_cross = map(jnp.asarray, kernel_matrices())
     predict = nt.predict.gradient_descent_mse(
@@ -310,6 +317,7 @@ def test_gradient_descent_mse_at_many_times_with_regularisation():
         assert_matches(test[index], expected[1], FLOW_TOLERANCE)
 
 
+@pytest.mark.weekly
 @pytest.mark.parametrize("time", [7.0, None])
 def test_gradient_descent_mse_of_a_traced_kernel(time):
     """The kernel itself under vmap, jit and grad: no value of one may reach the other."""
@@ -369,7 +377,7 @@ def assert_moments(out, expected):
     assert_matches(out.covariance, covariance, ENSEMBLE_TOLERANCE)
 
 
-@pytest.mark.parametrize("time", [5.0, None])
+@pytest.mark.parametrize("time", [5.0, pytest.param(None, marks=pytest.mark.weekly)])
 def test_ensemble(time):
     """Under jit first and then without: neural-tangents as it was kept tracers."""
     predict = ensemble_predictor()
@@ -383,6 +391,7 @@ def test_ensemble(time):
             assert_moments(getattr(out, mode), ensemble_moments(mode, time))
 
 
+@pytest.mark.weekly
 def test_ensemble_on_training_inputs():
     predict = ensemble_predictor()
     for mode in ("nngp", "ntk"):
@@ -390,6 +399,7 @@ def test_ensemble_on_training_inputs():
         assert_moments(out, ensemble_moments(mode, 5.0, test=False))
 
 
+@pytest.mark.weekly
 @pytest.mark.parametrize("time", [5.0, None])
 def test_ensemble_made_under_jit(time):
     _, _, kernel_fn = dense_network(stax.Erf, 1)
@@ -404,6 +414,7 @@ def test_ensemble_made_under_jit(time):
         assert_moments(getattr(out, mode), ensemble_moments(mode, time))
 
 
+@pytest.mark.weekly
 def test_gp_inference():
     """Under jit first and then without, as above."""
     _, _, kernel_fn = dense_network(stax.Erf, 1)
@@ -436,6 +447,7 @@ def mean_square(f, y):
     return jnp.mean((f - y) ** 2) / 2
 
 
+@pytest.mark.weekly
 def test_gradient_descent_of_mean_square_is_the_closed_flow():
     k_train, k_cross = map(jnp.asarray, kernel_matrices())
     predict = nt.predict.gradient_descent(mean_square, k_train, LABELS, learning_rate=0.5)
@@ -446,6 +458,7 @@ def test_gradient_descent_of_mean_square_is_the_closed_flow():
         assert_matches(test[i], expected[1], ODE_TOLERANCE)
 
 
+@pytest.mark.weekly
 def test_gradient_descent_with_momentum():
     """q' = -K (f - y)/size + (momentum - 1)/sqrt(rate) q, f' = q, in time sqrt(rate) t."""
     k_train, _ = kernel_matrices()
@@ -461,6 +474,7 @@ def test_gradient_descent_with_momentum():
     assert_matches(predict(6.0, 0.0), expected, ODE_TOLERANCE)
 
 
+@pytest.mark.weekly
 def test_gradient_descent_of_cross_entropy():
     k_train, k_cross = kernel_matrices()
     classes = np.eye(2)[[0, 1, 1, 0, 1]]
@@ -483,6 +497,7 @@ def test_gradient_descent_of_cross_entropy():
     assert_matches(test, expected[5:], ODE_TOLERANCE)
 
 
+@pytest.mark.weekly
 def test_max_learning_rate():
     k_train, _ = kernel_matrices()
     largest = np.linalg.eigvalsh(k_train)[-1]
@@ -555,6 +570,9 @@ CASES = [  # what depends on the network's operations is the structured implemen
     *itertools.product(["dense", "convolutional"], EXPLICIT, [None, 0]),
     *itertools.product(["residual", "split", "shared"], EXPLICIT[2:], [None, 0]),
 ]
+DAILY = ("dense", METHODS.STRUCTURED_DERIVATIVES, 0), ("split", METHODS.STRUCTURED_DERIVATIVES, 0)
+CASES = [case if case in DAILY else pytest.param(*case, marks=pytest.mark.weekly)
+         for case in CASES]
 
 
 @pytest.mark.parametrize(("name", "method", "vmap_axes"), CASES)
@@ -567,6 +585,7 @@ def test_empirical_ntk(name, method, vmap_axes):
     assert_matches(jax.jit(ntk)(x1, x2, params), expected)
 
 
+@pytest.mark.weekly
 @pytest.mark.parametrize("axes", ["trace", "diagonal"])
 # AUTO compiles the others, to compare their costs.
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name.lower())
@@ -582,6 +601,7 @@ def test_empirical_ntk_of_traced_or_diagonal_outputs(method, axes):
     assert_matches(jax.jit(lambda x, p: ntk(x, None, p))(x1, params), expected)
 
 
+@pytest.mark.weekly
 @pytest.mark.parametrize("forward", [False, True])
 @pytest.mark.parametrize("structure_rules", [False, True])
 @pytest.mark.parametrize("jacobian_rules", [False, True])
@@ -599,6 +619,7 @@ def test_structured_derivatives_with_and_without_rules(jacobian_rules, structure
     assert_matches(jax.jit(ntk)(x1, x2, params), brute_force_ntk(apply, params, x1, x2))
 
 
+@pytest.mark.weekly
 @pytest.mark.parametrize("method", EXPLICIT[1:], ids=lambda method: method.name.lower())
 def test_empirical_ntk_of_two_outputs(method):
     """A network that returns a pair: the kernel is a pair as well."""
@@ -611,12 +632,14 @@ def test_empirical_ntk_of_two_outputs(method):
         assert_matches(kernel, expected)
 
 
+@pytest.mark.weekly
 def test_empirical_ntk_outside_jit():
     apply, params, x1, x2 = network_case("shallow")
     ntk = nt.empirical_ntk_fn(apply, trace_axes=(), implementation=METHODS.STRUCTURED_DERIVATIVES)
     assert_matches(ntk(x1, x2, params), brute_force_ntk(apply, params, x1, x2))
 
 
+@pytest.mark.weekly
 @needs_x64
 def test_empirical_ntk_by_finite_differences():
     apply, params, x1, _ = network_case("dense")
@@ -633,6 +656,7 @@ def test_empirical_ntk_by_finite_differences():
     assert_matches(ntk(x1, params), expected, 1e-8)
 
 
+@pytest.mark.weekly
 def test_empirical_ntk_under_transformations():
     """The structured implementation, batched over parameters and differentiated by them."""
     apply, params, x1, x2 = network_case("shallow")
@@ -651,6 +675,7 @@ def test_empirical_ntk_under_transformations():
     assert_matches(slope, expected)
 
 
+@pytest.mark.weekly
 def test_empirical_nngp_and_both():
     apply, params, x1, x2 = network_case("dense")
     f1, f2 = (np.asarray(apply(params, x), dtype=float) for x in (x1, x2))
@@ -663,6 +688,7 @@ def test_empirical_nngp_and_both():
     assert_matches(both.ntk, ntk)
 
 
+@pytest.mark.weekly
 def test_empirical_ntk_vector_product():
     apply, params, x1, x2 = network_case("dense")
     vector = inputs(3, 2, seed=13)
@@ -674,6 +700,7 @@ def test_empirical_ntk_vector_product():
 # ------------------------------------------------------------------ Monte Carlo
 
 
+@pytest.mark.weekly
 def test_monte_carlo_of_a_linear_layer():
     """Outputs are Gaussian, so f f' averaged over m outputs and s draws has variance
     (K11 K22 + K12^2) / (m s), and the kernel's own tangent kernel does not fluctuate."""
@@ -687,6 +714,7 @@ def test_monte_carlo_of_a_linear_layer():
     assert_matches(kernels.ntk, k12)
 
 
+@pytest.mark.weekly
 def test_monte_carlo_of_a_hidden_layer():
     """With one hidden layer both expectations are exact at any width; running means over
     1, 2, ... draws give back the single draws, and those their standard error."""
@@ -706,6 +734,7 @@ def test_monte_carlo_of_a_hidden_layer():
 # ------------------------------------------------------------------ expansions
 
 
+@pytest.mark.weekly
 def test_linearize_is_the_tangent():
     apply, start, x, _ = network_case("dense")
     end = initialised(dense_network(stax.Erf, 2, 5, 2), x.shape, seed=1)[1]
@@ -715,6 +744,7 @@ def test_linearize_is_the_tangent():
     assert_matches(value, expected)
 
 
+@pytest.mark.weekly
 @pytest.mark.parametrize("degree", [0, 1, 2, 3, 4])
 def test_taylor_expansion_of_a_cubic(degree):
     """(p . x)^3 with p = start + change: the binomial terms up to the degree."""
@@ -729,6 +759,7 @@ def test_taylor_expansion_of_a_cubic(degree):
 # ------------------------------------------------------------------ batches
 
 
+@pytest.mark.weekly
 @pytest.mark.parametrize("device_count", [-1, 0])
 @pytest.mark.parametrize("store_on_device", [False, True])
 def test_batched_kernels(device_count, store_on_device):
@@ -741,6 +772,7 @@ def test_batched_kernels(device_count, store_on_device):
     assert_matches(kernels.ntk, ntk)
 
 
+@pytest.mark.weekly
 def test_batched_empirical_kernel():
     apply, params, x1, _ = network_case("dense")
     ntk = nt.batch(nt.empirical_ntk_fn(apply, trace_axes=()), 2)(x1, None, params)
@@ -828,6 +860,7 @@ def test_other_versions_are_refused(monkeypatch, found):
         neural_tangents._require_version()
 
 
+@pytest.mark.weekly
 def test_batches_over_two_devices():
     """`nt.batch` spreads the work by `jax.pmap` when there are several devices."""
     code = """

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from infinite_width.activations import Activation
+
 
 def array(name, value, rank, meaning):
     """Return `value` as a finite array of rank `rank`, or raise a ValueError."""
@@ -45,3 +47,30 @@ def at_least(name, value, minimum, *, integer=False):
         proper = np.ndim(value) == 0 and bool(np.isfinite(value)) and value >= minimum
     if not proper:
         raise ValueError(f"{name}: expected {kind} >= {minimum}; got {value!r}")
+
+
+def features(name, value, expected):
+    """Raise a ValueError unless the inputs `value` have `expected` features."""
+    if value.shape[-1] != expected:
+        raise ValueError(f"{name}: expected {expected} features; got {value.shape[-1]}")
+
+
+def pair(x1, x2=None):
+    """Return two sets of inputs with the same features; `x1` twice if `x2` is left out."""
+    x1 = array("x1", x1, 2, "inputs [n1, d]")
+    if x1.shape[1] == 0:
+        raise ValueError(f"x1: expected at least one feature; got shape {x1.shape}")
+    if x2 is None:
+        return x1, x1
+    x2 = array("x2", x2, 2, "inputs [n2, d]")
+    features("x2", x2, x1.shape[1])
+    return x1, x2
+
+
+def activation(value):
+    """Raise a ValueError unless `value` is an `Activation`."""
+    if not isinstance(value, Activation):
+        raise ValueError(
+            "activation: expected an Activation such as infinite_width.activations.RELU; "
+            f"got {value!r}"
+        )

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Real
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from infinite_width import _validate
 from infinite_width.networks import MLP
@@ -88,7 +87,7 @@ def count_functions(functions: Bool[np.ndarray, "count points"]) -> Counts:
 
 
 def sample_functions(
-    key: PRNGKeyArray, covariance: Real[ArrayLike, "points points"], count: int
+    key: PRNGKeyArray, covariance: Float[Array, "points points"], count: int
 ) -> Bool[np.ndarray, "count points"]:
     """Draw functions from an infinitely wide network: signs of draws from N(0, covariance).
 
@@ -117,7 +116,7 @@ def _draw_gaussian(key, count, factor):
 
 
 def sample_network_functions(
-    key: PRNGKeyArray, network: MLP, x: Real[ArrayLike, "points d"], count: int
+    key: PRNGKeyArray, network: MLP, x: Float[Array, "points d"], count: int
 ) -> Bool[np.ndarray, "count points"]:
     """Draw functions from a finite network at initialisation, one fresh network each.
 

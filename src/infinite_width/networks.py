@@ -29,6 +29,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Real
 from infinite_width import _validate
 from infinite_width.activations import RELU, Activation
 from infinite_width.parametrizations import NTK, Parametrization
+from infinite_width.tangent_kernel import mlp_tangent_kernel
 
 Params = list[dict[str, Float[Array, "..."]]]
 
@@ -54,8 +55,9 @@ class MLP:
         dtype: Of the parameters, and of what is computed from them.
 
     Raises:
-        ValueError: A size is not an integer >= 1, a variance is negative or not finite, or the
-            parametrisation is for one hidden layer and `depth` is larger.
+        ValueError: A size is not an integer >= 1, `activation` is not an `Activation`, a
+            variance is negative or not finite, or the parametrisation is for one hidden layer
+            and `depth` is larger.
 
     Example:
         >>> import jax
@@ -82,6 +84,7 @@ class MLP:
         """Check the fields."""
         for name in ("width", "depth", "base_width"):
             _validate.at_least(name, getattr(self, name), 1, integer=True)
+        _validate.activation(self.activation)
         for name in ("weight_variance", "bias_variance"):
             _validate.at_least(name, getattr(self, name), 0.0)
         if self.depth > 1 and self.parametrization.a.hidden is None:
@@ -158,6 +161,36 @@ class MLP:
             result.append(h)
             x = self.activation.phi(h)
         return result
+
+    def tangent_kernel(
+        self,
+        params: Params,
+        x1: Real[ArrayLike, "n1 d_in"],
+        x2: Real[ArrayLike, "n2 d_in"] | None = None,
+        *,
+        by_layer: bool = False,
+    ) -> Float[Array, "..."]:
+        """Neural tangent kernel of the network with these parameters.
+
+            Theta[i, j] = sum_p (d f(x1_i) / d p) (d f(x2_j) / d p)
+
+        Args:
+            params: As `init` draws them; derivatives are in these, the w of the equations.
+            x1: Inputs.
+            x2: Other inputs; `x1` again when left out.
+            by_layer: Whether to keep the layers' shares apart; they add up to the kernel.
+
+        Returns:
+            [n1, n2] for one output, else [n1, n2, outputs, outputs]; with `by_layer` the
+            layers come first.
+
+        Raises:
+            ValueError: An input is not a finite matrix, numbers of features differ, or
+                `params` has not depth + 1 layers.
+
+        Source: the formula is in `infinite_width.tangent_kernel`.
+        """
+        return mlp_tangent_kernel(self, params, x1, x2, by_layer=by_layer)
 
     def learning_rates(
         self, base: Real[ArrayLike, ""],
