@@ -39,6 +39,7 @@ def test_kernel_target_alignment():
     (lambda: kernel_alignment(jnp.ones(2), jnp.ones(2)), "k1:"),
     (lambda: kernel_target_alignment(jnp.eye(2), jnp.ones(3)), "k2:"),
 ])
+@pytest.mark.wrong_types
 def test_bad_input(call, name):
     with pytest.raises(ValueError, match=f"^{name}"):
         call()
