@@ -31,15 +31,10 @@ $(READY): requirements.txt
 ##@ Read
 
 book: $(READY) ## Build the website into _build/html
-	@echo "Building the site from the stored outputs …"
-	@$(BIN)/python -W ignore::SyntaxWarning $(BIN)/jupyter-book build . --all --warningiserror --nitpick --keep-going > _build.log 2>&1 || { cat _build.log; echo "The build failed; the messages are above."; exit 1; }
-	@rm -f _build.log
-	@echo "The site is at file://$(CURDIR)/_build/html/index.html (make serve shows it)."
+	@$(BIN)/python -m bookkit book
 
-serve: book ## Show the website on this machine
-	@$(BIN)/python -c 'import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", $(PORT)))' 2>/dev/null || { echo "Port $(PORT) is busy. Try: make serve PORT=8001"; exit 1; }
-	@echo "The book is at http://127.0.0.1:$(PORT)/ until you press Ctrl-C."
-	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+serve: $(READY) ## Build the website and show it on this machine; PORT=8001
+	@$(BIN)/python -m bookkit book --serve $(PORT)
 
 lab: $(READY) ## Open a chapter in JupyterLab, CHAPTER=…; SOURCE=1 opens the chapter itself
 	@$(if $(SOURCE),,test -d _build/editions || $(MAKE) --no-print-directory editions)
@@ -72,10 +67,8 @@ reseed: $(READY) ## Run chapters under SEEDS=5 other seeds and list the claims
 
 ##@ Teach
 
-editions: book ## Write the Colab, student and instructor notebooks into _build/editions
-	@rm -rf _build/editions && cp -R _build/html/editions _build/editions
-	@echo "The editions are in _build/editions: $$(ls _build/editions | paste -sd' ')."
-	@$(BIN)/python -c 'from bookkit.editions import origin; origin.main()'
+editions: $(READY) ## Write the Colab, student and instructor notebooks into _build/editions
+	@$(BIN)/python -m bookkit book --editions
 
 colab: editions ## Run the Colab edition with Colab's versions, all or CHAPTER=gp_limit/random_networks
 	@$(BIN)/python -m bookkit colab $(CHAPTER)
@@ -98,6 +91,6 @@ lock: $(READY) ## Add to requirements.txt what pyproject.toml asks for; UPGRADE=
 	@echo "requirements.txt now holds $$(wc -l < requirements.txt) packages; run make test."
 
 clean: ## Remove everything that make made
-	@rm -rf .venv .venvs _build _build.log .pytest_cache .ruff_cache
+	@rm -rf .venv .venvs _build .pytest_cache .ruff_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} + ; rm -rf src/*.egg-info build dist
 	@echo "Clean."

@@ -1,11 +1,12 @@
 """What several files of tests share, and which tests belong to which part of the suite."""
 
+import jaxtyping
 import pytest
 
 from bookkit.site import build
 
 # Fixtures that need the built website; their tests belong to the part `site`.
-OF_THE_SITE = {"site", "browser", "address", "bad_address"}
+OF_THE_SITE = {"site", "browser"}
 
 
 def pytest_collection_modifyitems(items):
@@ -22,3 +23,12 @@ def site():
     if status:
         pytest.fail("the site does not build: tests/test_site.py says why", pytrace=False)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def annotations_are_executed(request):
+    """Check arguments and results against annotations, except where a test passes wrong ones."""
+    wrong = request.node.get_closest_marker("wrong_types") is not None
+    jaxtyping.config.update("jaxtyping_disable", wrong)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

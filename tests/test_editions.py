@@ -224,6 +224,7 @@ def test_a_fold_that_swallows_what_follows_is_found(edition):
     assert any("folded" in fault for fault in rules.unfolded_solutions(notebook))
 
 
+@pytest.mark.weekly  # a second build of the site
 def test_the_same_input_gives_the_same_bytes(folder):
     again = site_build.build(seed=7).folder / "editions"
     names = sorted(path.relative_to(folder) for path in folder.rglob("*.ipynb"))

@@ -1,10 +1,9 @@
-"""The editions run: one chapter here, all with INFINITE_WIDTH_EDITIONS=all, as every week.
+"""The editions run: one student edition on every change, all editions every week.
 
 The student edition is run up to its end, past every stub, in the book's environment; the Colab
 edition, whose code is the instructor edition's, with the versions that Colab has.
 """
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -16,8 +15,9 @@ from bookkit import rules as notebooks
 from bookkit.editions import rules
 from bookkit.environments import Failure, installed_versions
 
-ALL = os.environ.get("INFINITE_WIDTH_EDITIONS") == "all"
-RUN = notebooks.NAMES if ALL else ["gp_limit/random_networks"]
+# One student edition runs on every change, as the chapters do; the others every week.
+RUN = [notebooks.NAMES[0], *(pytest.param(name, marks=pytest.mark.weekly)
+                             for name in notebooks.NAMES[1:])]
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,8 @@ def test_the_student_edition_runs_and_every_check_rejects_its_stub(folder, name,
     assert colab.claims(notebook) == dict.fromkeys(notebooks.claims_checked(source), True)
 
 
-@pytest.mark.skipif(not ALL, reason="its code is the chapter's, which nbval runs")
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.weekly  # its code is the chapter's, which runs on every change
+@pytest.mark.parametrize("name", notebooks.NAMES)
 def test_the_instructor_edition_runs_and_every_check_accepts_its_solution(folder, name, tmp_path):
     notebook = run(folder / "instructor" / f"{name}.ipynb", tmp_path)
     assert errors(notebook) == []
@@ -91,7 +91,8 @@ def address():
         yield colab.repository(Path(checkout))
 
 
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.weekly
+@pytest.mark.parametrize("name", notebooks.NAMES)
 def test_the_colab_edition_runs_with_the_versions_of_colab(folder, python, address, name):
     path = folder / "colab" / f"{name}.ipynb"
     held, _, faults = colab.check(path, python, address)
@@ -100,6 +101,7 @@ def test_the_colab_edition_runs_with_the_versions_of_colab(folder, python, addre
     assert held == set(notebooks.claims_checked(source))
 
 
+@pytest.mark.weekly
 def test_what_goes_wrong_with_the_versions_of_colab_is_found(python, address, tmp_path):
     install = 'REPOSITORY = "https://a.example"\nCOMMIT = "main"\n'
     spoil = ("import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'pip', 'install', "

@@ -19,3 +19,9 @@ def test_examples(name):
     module = importlib.import_module(f"infinite_width.{name}")
     failed, _ = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert not failed
+
+
+def test_the_opening_page_names_every_module():
+    public = [name for name in MODULES if not name.startswith("_")]
+    assert [name for name in public if f"``{name}``" not in infinite_width.__doc__
+            and f"``infinite_width.{name}``" not in infinite_width.__doc__] == []

@@ -103,15 +103,13 @@ class Build(NamedTuple):
     folder: Path
 
 
-@cache
-def build(seed: int = 0) -> Build:
-    """Build the site as `make book` does, into a folder of its own.
+def build_into(out: Path, seed: int = 0) -> Build:
+    """Build the site into the folder ``_build/html`` below `out`; warnings are errors.
 
     Args:
+        out: Where.
         seed: Of Python's hashes, on which nothing that is built may depend.
     """
-    out = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, out, ignore_errors=True)
     command = [sys.executable, "-W", "ignore::SyntaxWarning"]
     command += [Path(sys.executable).with_name("jupyter-book"), "build", ROOT]
     command += ["--path-output", out, "--all", "--nitpick", "--warningiserror", "--keep-going"]
@@ -122,3 +120,15 @@ def build(seed: int = 0) -> Build:
     lines = re.sub(r"\x1b\[[0-9;]*m", "", run.stdout + run.stderr).splitlines()
     warnings = [line for line in lines if re.search(r"WARNING|ERROR|CRITICAL", line)]
     return Build(run.returncode, "\n".join(warnings or lines[-40:]), out / "_build" / "html")
+
+
+@cache
+def build(seed: int = 0) -> Build:
+    """Build the site as `make book` does, into a folder of its own.
+
+    Args:
+        seed: As in `build_into`.
+    """
+    out = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, out, ignore_errors=True)
+    return build_into(out, seed)

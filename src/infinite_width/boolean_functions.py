@@ -11,7 +11,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Real
 
 from infinite_width import _validate
 from infinite_width.networks import MLP
@@ -87,7 +88,7 @@ def count_functions(functions: Bool[np.ndarray, "count points"]) -> Counts:
 
 
 def sample_functions(
-    key: PRNGKeyArray, covariance: Float[Array, "points points"], count: int
+    key: PRNGKeyArray, covariance: Real[ArrayLike, "points points"], count: int
 ) -> Bool[np.ndarray, "count points"]:
     """Draw functions from an infinitely wide network: signs of draws from N(0, covariance).
 
@@ -116,7 +117,7 @@ def _draw_gaussian(key, count, factor):
 
 
 def sample_network_functions(
-    key: PRNGKeyArray, network: MLP, x: Float[Array, "points d"], count: int
+    key: PRNGKeyArray, network: MLP, x: Real[ArrayLike, "points d"], count: int
 ) -> Bool[np.ndarray, "count points"]:
     """Draw functions from a finite network at initialisation, one fresh network each.
 

@@ -6,13 +6,15 @@ given inputs in a given way: the volume P(f) of a Boolean function, or the margi
 P(S) of a training set.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import log_ndtr, ndtri
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jax.typing import ArrayLike
+from jaxtyping import PRNGKeyArray, Real, Shaped
 
 from infinite_width import _validate
 from infinite_width.measure import Estimate
@@ -20,8 +22,8 @@ from infinite_width.measure import Estimate
 
 def log_orthant_probability(
     key: PRNGKeyArray,
-    covariance: Float[Array, "points points"],
-    positive: Bool[Array, " points"],
+    covariance: Real[ArrayLike, "points points"],
+    positive: Sequence[int] | Shaped[ArrayLike, " points"],
     samples: int = 4096,
 ) -> Estimate:
     """Estimate ln P that a draw from N(0, covariance) is positive exactly where `positive` says.
@@ -43,6 +45,16 @@ def log_orthant_probability(
     Raises:
         ValueError: `covariance` is not square, finite and positive definite, shapes do not fit,
             or `samples` is not an integer >= 2.
+
+    Example:
+        Two independent signs are fair coins: ln P = ln 1/4.
+
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from infinite_width.orthants import log_orthant_probability
+        >>> estimate = log_orthant_probability(jax.random.key(0), jnp.eye(2), [1, 0], 100)
+        >>> round(estimate.value, 4)
+        -1.3863
 
     Source: Botev (2017).
     """

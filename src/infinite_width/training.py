@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Real
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree, Real, UInt32
 
 from infinite_width import _progress, _validate
 
@@ -23,7 +23,7 @@ _CHUNKS = 20  # A run that shows progress is cut into about so many pieces.
 def squared_loss(
     apply: Callable[[PyTree, Float[Array, "n d"]], Float[Array, "n outputs"]],
     x: Real[ArrayLike, "n d"],
-    y: Real[ArrayLike, "n"] | Real[ArrayLike, "n outputs"],
+    y: Sequence[float] | Real[ArrayLike, " n"] | Real[ArrayLike, "n outputs"],
 ) -> Callable[..., Float[Array, ""]]:
     """Return loss(params) = 1/2 sum_i |f(x_i) - y_i|^2.
 
@@ -207,7 +207,7 @@ def _run(loss, optimizer, record, carry, stops, wanted, batches):
 
 def over_keys(
     function: Callable[[PRNGKeyArray], PyTree],
-    keys: PRNGKeyArray,
+    keys: Key[Array, " members"] | UInt32[Array, "members _"],
     *,
     batch_size: int | None = None,
     progress: bool = True,

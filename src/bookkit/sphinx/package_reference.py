@@ -127,7 +127,7 @@ def first_line(module: Path) -> str:
 
 
 class PackageReference(SphinxDirective):
-    """Render an overview of the package and one section for each module."""
+    """Render the package's opening docstring, an overview, and one section for each module."""
 
     required_arguments = 1
     has_content = True
@@ -149,11 +149,13 @@ class PackageReference(SphinxDirective):
         for name in order:
             self.env.note_dependency(str(folder / f"{name}.py"))
 
+        self.env.note_dependency(str(folder / "__init__.py"))
+        result = self.parse(["```{eval-rst}", f".. automodule:: {package}", "```"])
         overview = ["| module | what it holds |", "|---|---|"]
         for name in order:
             line = escape(first_line(folder / f"{name}.py"))
             overview.append(f"| {{py:mod}}`{name} <{package}.{name}>` | {line} |")
-        result = self.parse(overview)
+        result += self.parse(overview)
         for name in order:
             section = nodes.section(ids=[nodes.make_id(f"module-{name}")])
             section += nodes.title("", "", nodes.literal(text=name))
