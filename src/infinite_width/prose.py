@@ -54,7 +54,7 @@ def text(value: Estimate | ArrayLike | str, format: str | None = None, name: str
 
     Raises:
         ValueError: The value is not finite or no single number, an exact number has no format,
-            an error is not positive, or the format prints digits that the error does not allow.
+            an error is zero or mere rounding, or the format prints digits that the error does not allow.
 
     Example:
         >>> text(Estimate(0.0643, 0.004)), text(Estimate(23.4, 2.1)), text(Estimate(1843.0, 95.0))
@@ -75,9 +75,9 @@ def text(value: Estimate | ArrayLike | str, format: str | None = None, name: str
             raise ValueError(f"{name}: expected a format for an exact number, such as '.2f', or "
                              f"an Estimate with its error; got {number}")
         return _minus(f"{number:{format}}")
-    if error <= 0:
-        raise ValueError(f"{name}: expected a positive error; got {error} (pass an exact number "
-                         "as a number, with a format)")
+    if error <= 1e-12 * abs(number):
+        raise ValueError(f"{name}: expected an error above rounding; got {error} (pass an exact "
+                         "number as a number, with a format)")
     decimals = -int(f"{error:.0e}".partition("e")[2])
     if format not in (None, "+", "±"):
         shown = f"{number:{format}}"
