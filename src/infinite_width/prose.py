@@ -54,7 +54,8 @@ def text(value: Estimate | ArrayLike | str, format: str | None = None, name: str
 
     Raises:
         ValueError: The value is not finite or no single number, an exact number has no format,
-            an error is zero or mere rounding, or the format prints digits that the error does not allow.
+            an error is zero or mere rounding, or the format prints more digits than the error
+            allows.
 
     Example:
         >>> text(Estimate(0.0643, 0.004)), text(Estimate(23.4, 2.1)), text(Estimate(1843.0, 95.0))
