@@ -92,7 +92,9 @@ def test_what_a_submission_cannot_do(name, class_room):
 def test_without_a_sandbox_these_attacks_succeed(class_room):
     """Otherwise the test above would prove nothing; what is left running is ended all the same."""
     prevented = run(sandbox.NONE, class_room)
-    assert not any(was for name, was in prevented.items() if name != "take over the worker")
+    protected = {"take over the worker"} | (
+        set() if os.access(sandbox.__file__, os.W_OK) else {"write to the book"})
+    assert {name for name, was in prevented.items() if was} <= protected
     assert (class_room[0] / "bob" / "new").exists()
     assert not left_running()
 

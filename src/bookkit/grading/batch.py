@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+import psutil
+
 from bookkit.chapters import ROOT, code_cells
 from bookkit.grading import catalogue, process, report, sandbox, submissions
 from bookkit.grading.catalogue import Chapter
@@ -155,7 +157,8 @@ def arguments() -> argparse.Namespace:
                         help="notebooks side by side")
     parser.add_argument("--timeout", type=float, default=900,
                         help="seconds for a notebook; a cell may take a third of it")
-    parser.add_argument("--memory", type=float, default=6, help="GB for a notebook")
+    parser.add_argument("--memory", type=float, help="GB for a notebook; 6, or less if the jobs "
+                        "together would take more than three quarters of the machine's")
     parser.add_argument("--trust", action="store_true", help="run without a sandbox")
     return parser.parse_args()
 
@@ -168,7 +171,9 @@ def main() -> int:
         return refuse(f"There is no folder {options.folder}.")
     if given and given not in known:
         return refuse(f"There is no chapter {given}; there are {', '.join(known)}.")
-    if options.jobs < 1 or options.timeout <= 0 or options.memory <= 0:
+    if options.jobs >= 1 and options.memory is None:
+        options.memory = min(6.0, 0.75 * psutil.virtual_memory().total / 2**30 / options.jobs)
+    if options.jobs < 1 or not (options.timeout > 0 and options.memory > 0):
         return refuse("Jobs, seconds and memory must be positive.")
     found, aside = submissions.collect(options.folder)
     if not found:

@@ -28,7 +28,7 @@ class Limits:
     seconds: float = 900
     memory: int = 6 * 2**30
     scratch: int = 2**30
-    processes: int = 2000
+    processes: int = 500
 
     @property
     def cell_seconds(self) -> float:
@@ -109,13 +109,13 @@ def end(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def memory(pid: int) -> int:
-    """Bytes in memory of a process and everything that came from it."""
-    total = 0
-    for one in family(pid):
+def size(pid: int) -> tuple[int, int]:
+    """How many processes came from one, itself included, and their bytes in memory."""
+    everybody, total = family(pid), 0
+    for one in everybody:
         with contextlib.suppress(psutil.Error):
             total += one.memory_info().rss
-    return total
+    return len(everybody), total
 
 
 def listen(stream, lines: queue.Queue) -> None:
@@ -140,7 +140,8 @@ def run(notebook: NotebookNode, sandbox: Sandbox, limits: Limits,
     folder = Path(tempfile.mkdtemp(prefix="submission-")) if not sandbox.prefix else None
     job = {"notebook": notebook, "cell_seconds": limits.cell_seconds, "drop": sandbox.drop,
            "limits": {"memory": limits.memory, "file": limits.scratch,
-                      "processes": limits.processes}}
+                      # This one counts threads, and outside of a sandbox all that a user runs.
+                      "processes": 4 * limits.processes if sandbox.prefix else None}}
     start, outcome = time.monotonic(), Outcome()
     with tempfile.TemporaryFile() as messages:
         process = subprocess.Popen(
@@ -192,9 +193,11 @@ def watch(pid: int, lines: queue.Queue, limits: Limits,
             outcome.stopped = f"interrupted in {outcome.where}"
             return
         if now - looked > LOOK_EVERY:
-            looked, used = now, memory(pid)
+            looked = now
+            processes, used = size(pid)
             outcome.memory = max(outcome.memory, used)
-            if used > limits.memory:
-                outcome.stopped = (f"stopped: more than {limits.memory / 2**30:.0f} GB of memory "
-                                   f"in {outcome.where}")
+            much = (f"{limits.memory / 2**30:.1f} GB of memory" if used > limits.memory else
+                    f"{limits.processes} processes" if processes > limits.processes else "")
+            if much:
+                outcome.stopped = f"stopped: more than {much} in {outcome.where}"
                 return

@@ -38,6 +38,7 @@ class Sandbox:
 
     def environment(self, folder: Path | str = "/tmp") -> dict[str, str]:
         """The worker's environment variables; the teacher's own, with his tokens, stay outside."""
+        # No common compilation cache: what one submission writes, the next would execute.
         return {
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "PYTHONPATH": os.pathsep.join(sources()), "PYTHONDONTWRITEBYTECODE": "1",

@@ -78,13 +78,15 @@ def client(tell: Events, secret: str) -> type[NotebookClient]:
     return Client
 
 
-def limit(memory: int, file: int, processes: int) -> None:
+def limit(memory: int, file: int, processes: int | None) -> None:
     """Bound what each process may take, for this one and all that it starts."""
     import resource
 
     for kind, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, file),
                        (resource.RLIMIT_DATA, memory), (resource.RLIMIT_NPROC, processes)):
         hard = resource.getrlimit(kind)[1]
+        if most is None:
+            continue
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(kind, (most, most))
