@@ -93,7 +93,7 @@ def graded(tmp_path_factory):
     command = [sys.executable, "-m", "bookkit", "grading", folder, "--csv", table]
     command += ["--timeout", "60", "--jobs", "3"]
     # Where nothing keeps submissions apart, these are ours and may run.
-    command += ["--trust"] * (sandbox.find(folder, 2**20) is None)
+    command += ["--trust"] * (sandbox.find(folder, 2**20)[0] is None)
     run = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=400)
     assert run.returncode == 0, run.stdout + run.stderr
     assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
@@ -177,11 +177,13 @@ def test_what_cannot_begin_says_why_and_exits_with_two(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", os.fspath(tmp_path))
     run = grading(tmp_path)
     assert run.returncode == 2 and "TRUST=1" in run.stderr
+    assert "  bubblewrap: not installed" in run.stderr
 
 
 def test_a_grader_that_fails_says_so_and_exits_with_one(tmp_path, monkeypatch, capsys):
     (tmp_path / "a.ipynb").write_text(json.dumps(submission()))
-    monkeypatch.setattr(sandbox, "find", lambda *_: sandbox.Sandbox("a broken one", ("false",)))
+    broken = sandbox.Sandbox("a broken one", ("false",))
+    monkeypatch.setattr(sandbox, "find", lambda *_: (broken, {}))
     monkeypatch.setattr(sys, "argv", ["grading", os.fspath(tmp_path)])
     assert batch.main() == 1
     assert "the grader failed" in capsys.readouterr().out

@@ -80,9 +80,9 @@ def run(box, class_room):
 
 @pytest.mark.parametrize("name", ["bubblewrap", "unshare"])
 def test_what_a_submission_cannot_do(name, class_room):
-    box = sandbox.find(class_room[0], LIMITS.scratch, [name])
+    box, obstacles = sandbox.find(class_room[0], LIMITS.scratch, [name])
     if box is None:
-        pytest.skip(f"no {name} that works on this machine")
+        pytest.skip(f"no sandbox by {name} here: {obstacles[name]}")
     prevented = run(box, class_room)
     assert prevented == dict.fromkeys(prevented, True) and len(prevented) == len(EXERCISES)
     assert sorted(os.listdir(class_room[0] / "bob")) == ["work.ipynb"]
@@ -130,4 +130,12 @@ def test_an_interrupted_grader_ends_what_it_runs():
 
 def test_a_system_without_a_sandbox_is_told_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert sandbox.find(tmp_path, 2**20) is None
+    assert sandbox.find(tmp_path, 2**20) == (
+        None, {"bubblewrap": "not installed", "unshare": "not installed"})
+
+
+def test_a_sandbox_that_hides_nothing_is_none(class_room):
+    said = sandbox.obstacle(sandbox.Sandbox("none", ("env",)), class_room[0])
+    assert "does not separate" in said and "'hidden': False" in said
+    broken = sandbox.Sandbox("none", ("sh", "-c", "echo forbidden >&2"))
+    assert sandbox.obstacle(broken, class_room[0]) == "forbidden"

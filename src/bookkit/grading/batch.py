@@ -22,10 +22,12 @@ from bookkit.grading.submissions import Submission, printable
 
 COMMIT = re.compile(r"\bCOMMIT\s*=\s*[\"']([0-9a-f]{7,40})[\"']|\.git@([0-9a-f]{7,40})\b")
 NO_SANDBOX = """\
-Notebooks are programs. This system offers no way that works here to keep them from reading and
-writing your files and from the network: neither bubblewrap (Debian, Ubuntu: apt install
-bubblewrap) nor unshare. Install bubblewrap, or grade in a container or a virtual machine. If you
-trust everybody who wrote these notebooks, say so: make grade TRUST=1, or --trust."""
+Notebooks are programs. Nothing that works on this system keeps them from your files and from the
+network:
+{obstacles}
+Install bubblewrap (Debian, Ubuntu: apt install bubblewrap). Ubuntu from 23.10 on also has to allow
+it, sysctl kernel.apparmor_restrict_unprivileged_userns=0. Elsewhere, grade in a container or a
+virtual machine. If you trust everybody who wrote them: make grade TRUST=1, or --trust."""
 
 
 def our_commit() -> str:
@@ -179,9 +181,11 @@ def main() -> int:
     if not found:
         return refuse(f"There is no notebook in {options.folder}.")
     limits = process.Limits(options.timeout, int(options.memory * 2**30))
-    box = sandbox.NONE if options.trust else sandbox.find(options.folder, limits.scratch)
+    box, obstacles = (sandbox.NONE, {}) if options.trust else sandbox.find(
+        options.folder, limits.scratch)
     if box is None:
-        return refuse(NO_SANDBOX)
+        listed = "\n".join(f"  {name}: {reason}" for name, reason in obstacles.items())
+        return refuse(NO_SANDBOX.format(obstacles=listed))
     try:
         table = report.Table(options.csv) if options.csv else None
     except OSError as error:

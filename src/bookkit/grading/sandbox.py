@@ -97,29 +97,38 @@ def unshare(scratch: int) -> Sandbox:
     return Sandbox("unshare", tuple(command), drop=root)
 
 
-def works(sandbox: Sandbox, hidden: Path) -> bool:
-    """Whether a worker starts in it and does not see a folder that exists outside."""
+def obstacle(sandbox: Sandbox, hidden: Path) -> str:
+    """Why it cannot be used here; "" if a worker starts in it and does not see a folder outside."""
     if shutil.which(sandbox.prefix[0]) is None:
-        return False
+        return "not installed"
     job = json.dumps({"probe": True, "drop": sandbox.drop, "hidden": str(hidden)})
     try:
         run = subprocess.run([*sandbox.prefix, sys.executable, *WORKER], input=job, timeout=60,
                              env=sandbox.environment(), capture_output=True, text=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
+    try:
         answer = json.loads(run.stdout.splitlines()[0])
-    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
-        return False
-    return (answer.get("hidden") and answer.get("seen")
-            and (answer["uid"] != 0 or not sandbox.drop))
+    except (ValueError, IndexError):
+        return (run.stderr.strip().splitlines() or ["no answer"])[-1]
+    if not (answer.get("seen") and answer["hidden"] and (answer["uid"] or not sandbox.drop)):
+        return f"it does not separate what it should: {answer}"
+    return ""
 
 
 def find(hidden: Path, scratch: int, among: Sequence[str] = ("bubblewrap", "unshare")
-         ) -> Sandbox | None:
-    """The first sandbox that works here, found by trying; None if none does.
+         ) -> tuple[Sandbox | None, dict[str, str]]:
+    """The first sandbox that works here, found by trying, and why those before it do not.
 
     Args:
         hidden: A folder with something in it that the sandbox must not show, the submissions.
         scratch: Bytes that a submission may write.
         among: Which to try.
     """
-    kinds = {"bubblewrap": bubblewrap, "unshare": unshare}
-    return next((box for name in among if works(box := kinds[name](scratch), hidden)), None)
+    obstacles = {}
+    for name in among:
+        box = {"bubblewrap": bubblewrap, "unshare": unshare}[name](scratch)
+        if not (reason := obstacle(box, hidden.absolute())):
+            return box, obstacles
+        obstacles[name] = reason
+    return None, obstacles
