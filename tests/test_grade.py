@@ -91,7 +91,7 @@ def graded(tmp_path_factory):
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     table = folder.parent / "results.csv"
     command = [sys.executable, "-m", "bookkit", "grading", folder, "--csv", table]
-    command += ["--timeout", "60", "--jobs", "3"]
+    command += ["--timeout", "240", "--cell", "25", "--jobs", "3"]
     # Where nothing keeps submissions apart, these are ours and may run.
     command += ["--trust"] * (sandbox.find(folder, 2**20)[0] is None)
     run = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=400)
@@ -125,7 +125,7 @@ def test_rows_and_denominator_are_the_chapters(graded):
 
 
 @pytest.mark.parametrize("name, results, note", [
-    ("ben/loop.ipynb", ["right", "right"], "Timeout: stopped after 20 s"),
+    ("ben/loop.ipynb", ["right", "right"], "Timeout: stopped after 25 s"),
     ("emil.ipynb", ["right", "did not run"], "the kernel died in cell 4 of 5"),
     ("gus.ipynb", ["right", "right"], "SystemExit"),
     ("hal/a.ipynb", ["right", "right"], "StdinNotImplementedError"),

@@ -158,7 +158,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2),
                         help="notebooks side by side")
     parser.add_argument("--timeout", type=float, default=900,
-                        help="seconds for a notebook; a cell may take a third of it")
+                        help="seconds for a notebook")
+    parser.add_argument("--cell", type=float, help="seconds for a cell, a third of the notebook's "
+                        "if not given; then it is interrupted, and the next ones run")
     parser.add_argument("--memory", type=float, help="GB for a notebook; 6, or less if the jobs "
                         "together would take more than three quarters of the machine's")
     parser.add_argument("--trust", action="store_true", help="run without a sandbox")
@@ -180,7 +182,7 @@ def main() -> int:
     found, aside = submissions.collect(options.folder)
     if not found:
         return refuse(f"There is no notebook in {options.folder}.")
-    limits = process.Limits(options.timeout, int(options.memory * 2**30))
+    limits = process.Limits(options.timeout, int(options.memory * 2**30), cell=options.cell)
     box, obstacles = (sandbox.NONE, {}) if options.trust else sandbox.find(
         options.folder, limits.scratch)
     if box is None:

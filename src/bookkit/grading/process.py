@@ -23,17 +23,18 @@ MOST_BYTES = 20 * 2**20
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may take: seconds for all of it, bytes, processes."""
+    """What a submission may take: seconds for all of it and for a cell, bytes, processes."""
 
     seconds: float = 900
     memory: int = 6 * 2**30
     scratch: int = 2**30
     processes: int = 500
+    cell: float | None = None
 
     @property
     def cell_seconds(self) -> float:
         """A cell that takes more is interrupted, so that those after it still run."""
-        return max(1.0, self.seconds / 3)
+        return self.cell or max(1.0, self.seconds / 3)
 
 
 @dataclass
