@@ -1,8 +1,10 @@
 """What leaves the screen: pages on paper, and what the copy button takes along."""
 
 import os
+from pathlib import Path
 
 import pytest
+import sphinx_copybutton
 import yaml
 
 from bookkit import chapters
@@ -34,6 +36,7 @@ FAINT = """() => {
 }"""
 OPEN = """() => [...document.querySelectorAll("details:is(.folded-proof, .sd-dropdown)")]
     .map(fold => fold.querySelector("summary ~ *").checkVisibility())"""
+THEME = "theme => document.documentElement.dataset.theme === theme"
 SHUT = """() => [...document.querySelectorAll(".admonition.solution")]
     .map(box => box.classList.contains("toggle-hidden"))"""
 
@@ -76,11 +79,12 @@ def test_paper_has_no_folds_and_no_dark_mode(visit, page):
     screen = tab.evaluate(OPEN), tab.evaluate(SHUT)
     assert tab.evaluate(FAINT)  # the rule finds the dark page's text
     tab.emulate_media(media="print")
+    tab.wait_for_function(THEME, arg="light")
     assert tab.evaluate(FAINT) == []
     assert all(tab.evaluate(OPEN)) and all(tab.evaluate(SHUT))
     tab.emulate_media(media="screen")
+    tab.wait_for_function(THEME, arg="dark")
     assert (tab.evaluate(OPEN), tab.evaluate(SHUT)) == screen
-    assert tab.locator("html").get_attribute("data-theme") == "dark"
 
 
 def test_some_page_has_folds_and_is_printed_with_them_open(visit, site):
@@ -100,7 +104,9 @@ def test_the_copy_button_leaves_prompts_and_outputs_behind(visit):
     config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["sphinx"]["config"]
     prompt = config["copybutton_prompt_text"]
     tab = visit("book/how_to_use", "light")
-    copied = """([text, prompt]) => formatCopyText(text, prompt, true, true, true, true, "", "")"""
+    functions = Path(sphinx_copybutton.__file__).with_name("_static") / "copybutton_funcs.js"
+    tab.add_script_tag(content=functions.read_text("utf-8").replace("export ", ""))
+    copied = "([text, prompt]) => formatCopyText(text, prompt, true)"
     cases = {
         "$ make book\n$ make test\n": "make book\nmake test",
         "$ git status\nOn branch main\n": "git status",
