@@ -222,7 +222,7 @@ def test_the_drawing_is_well_formed_and_says_everything():
     assert svg.get("aria-label") == 'a "label"'
     assert [a.get("href") for a in svg.iter(f"{name}a")] == ["a.html#x"]
     texts = [" ".join(text.itertext()) for text in svg.iter(f"{name}text")]
-    assert texts == ["I", "II", "A < B & so on", "A title in two lines", "planned"]
+    assert texts == ["A < B & so on", "A title in two lines", "planned", "■ I", "■ II"]
     planned = [g.get("data-box") for g in svg.iter(f"{name}g") if "planned" in g.get("class")]
     assert planned == ["b"]
     assert [p.get("data-edge") for p in svg.iter(f"{name}polyline")] == ["a b"]

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 150, 58  # of a box
 ACROSS, DOWN = 230, 74  # from box to box
-TOP = 40  # for the names of the groups
-CHARACTERS = 22  # in a line of a title
+KEY = 40  # below, for the names of the groups
+CHARACTERS = 20  # in a line of a title
 LINE = 15  # between lines
 
 
@@ -57,7 +57,7 @@ def places(boxes: dict[str, Box]) -> dict[tuple[str, int], tuple[float, float]]:
     found = {}
     for c in range(1 + max(column.values())):
         here = sorted((slot for slot in slots if slot[1] == c), key=lambda s: order.index(s[0]))
-        start = TOP + DOWN * (high - len(here)) / 2 + DOWN / 2
+        start = DOWN * (high - len(here)) / 2 + DOWN / 2
         found |= {slot: (4 + ACROSS * c, start + DOWN * row) for row, slot in enumerate(here)}
     return found
 
@@ -90,13 +90,9 @@ def draw(boxes: dict[str, Box], groups: list[str], label: str) -> str:
     """
     column, place = columns(boxes), places(boxes)
     width = 8 + ACROSS * max(column.values()) + WIDTH
-    height = max(y for _, y in place.values()) + DOWN / 2
+    height = max(y for _, y in place.values()) + DOWN / 2 + KEY
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
            f'role="group" aria-label="{html.escape(label)}">']
-    for number, name in enumerate(groups):
-        x = width * (number + 0.5) / len(groups)
-        out.append(f'<text class="group group-{number + 1}" x="{x:g}" y="20">'
-                   f"{html.escape(name)}</text>")
     for target, box in boxes.items():
         for need in box.needs:
             corners = line(need, target, column, place)
@@ -113,4 +109,8 @@ def draw(boxes: dict[str, Box], groups: list[str], label: str) -> str:
         frame = f'<rect x="{x:g}" y="{y - HEIGHT / 2:g}" width="{WIDTH}" height="{HEIGHT}" rx="6"/>'
         drawn = f'<g class="{kind}" data-box="{html.escape(name)}">{frame}{text}</g>'
         out.append(f'<a href="{html.escape(box.link)}">{drawn}</a>' if box.link else drawn)
+    for number, name in enumerate(groups):
+        x = width * (number + 0.5) / len(groups)
+        out.append(f'<text class="group group-{number + 1}" x="{x:g}" y="{height - 8:g}">'
+                   f"■ {html.escape(name)}</text>")
     return "".join(out) + "</svg>"
