@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab check test lint machines versions execute reseed editions colab grade hooks repository lock clean
+.PHONY: help book serve lab check test lint machines bench versions execute reseed editions colab grade hooks repository lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -53,6 +53,9 @@ lint: $(READY) ## Check the style of the code
 
 machines: $(READY) ## Imitate other processors, list what differs; CHAPTER=…, ONLY=AVX2
 	@$(BIN)/python -m bookkit machines $(if $(ONLY),--only $(ONLY)) $(CHAPTER)
+
+bench: $(READY) ## Compare the speed of kernels and ensembles with what else there is
+	@$(BIN)/python -m bookkit bench
 
 versions: $(READY) ## Test the package with the oldest, the locked and the newest releases
 	@PATH="$(CURDIR)/$(BIN):$$PATH" nox

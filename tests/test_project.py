@@ -3,6 +3,7 @@
 import re
 import subprocess
 import tomllib
+from importlib.util import find_spec
 
 import pytest
 import yaml
@@ -50,6 +51,7 @@ def test_help_lists_every_target():
 def test_targets_call_commands_that_exist():
     called = set(re.findall(r"-m bookkit (\w+)", MAKEFILE))
     assert called and called <= set(commands.COMMANDS)
+    assert [name for name in commands.COMMANDS if find_spec(f"bookkit.{name}") is None] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
