@@ -27,8 +27,12 @@ def site():
 
 @pytest.fixture(autouse=True)
 def annotations_are_executed(request):
-    """Check arguments and results against annotations, except where a test passes wrong ones."""
-    wrong = request.node.get_closest_marker("wrong_types") is not None
+    """Check arguments and results against annotations, except where a test passes wrong ones.
+
+    Those are the tests named test_bad_..., and those that are marked.
+    """
+    wrong = (request.node.name.startswith("test_bad_")
+             or request.node.get_closest_marker("wrong_types") is not None)
     jaxtyping.config.update("jaxtyping_disable", wrong)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)

@@ -88,7 +88,6 @@ def test_wide_networks_have_the_shares_of_the_limit():
     (lambda: sample_network_functions(KEY, MLP(4, 1), jnp.zeros(3), 5), "x"),
     (lambda: sample_network_functions(KEY, MLP(4, 1), jnp.zeros((3, 2)), 0), "count"),
 ])
-@pytest.mark.wrong_types
 def test_bad_input_names_the_argument(call, name):
     with pytest.raises(ValueError, match=f"^{name}:"):
         call()

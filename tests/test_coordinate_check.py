@@ -119,7 +119,6 @@ def test_later_steps_of_mup_stay_flat_and_the_errors_are_those_of_the_seeds():
     ({"learning_rate": 1e38}, "learning_rate: expected steps that do not overflow"),
     ({"parametrization": MEAN_FIELD, "depth": 2}, "depth: expected 1"),
 ])
-@pytest.mark.wrong_types
 def test_bad_input(options, message):
     arguments = {"parametrization": STANDARD, "optimizer": "sgd", "learning_rate": 0.1, "depth": 1,
                  "widths": [4, 5, 6], "seeds": 2} | options

@@ -165,7 +165,6 @@ def test_functions_trace():
     (lambda: simulate(random.key(0), 3, 0, 1), "n_perfect: expected an integer >= 1"),
     (lambda: simulate(random.key(0), 3, 1, 2.5), "n_random: expected an integer >= 0"),
 ])
-@pytest.mark.wrong_types
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -73,7 +73,6 @@ def test_lempel_ziv_of_known_functions():
 
 
 @pytest.mark.parametrize("bits", [[1], [0, 2, 1], [[0, 1], [1, 0]], [0.5, 1.0]])
-@pytest.mark.wrong_types
 def test_bad_input(bits):
     with pytest.raises(ValueError, match="^bits: expected at least 2 zeros and ones; got"):
         lempel_ziv_complexity(bits)

@@ -238,7 +238,6 @@ def test_a_network_is_a_value():
         (lambda: MLP(4, 3).apply(MLP(4, 2).init(KEY, 3), jnp.ones((5, 3))), "params:"),
     ],
 )
-@pytest.mark.wrong_types
 def test_bad_input(call, name):
     with pytest.raises(ValueError, match=name):
         call()

@@ -119,7 +119,6 @@ def test_shallow_networks_have_no_hidden_term():
         (lambda: MEAN_FIELD.first_step_exponents(2), "depth:"),
     ],
 )
-@pytest.mark.wrong_types
 def test_bad_input(call, name):
     with pytest.raises(ValueError, match=name):
         call()

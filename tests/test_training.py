@@ -299,7 +299,6 @@ def test_an_executed_notebook_stores_nothing_of_it():
         ({"batches": jnp.zeros((4, 2), int)}, "batches:"),
     ],
 )
-@pytest.mark.wrong_types
 def test_bad_runs(options, name):
     arguments = {"steps": 5, "record": LOSS} | options
     with pytest.raises(ValueError, match=f"^{name}"):
@@ -316,7 +315,6 @@ def test_bad_runs(options, name):
         (lambda: over_keys(lambda key: key, jax.random.split(KEY, 3)[:0]), "keys:"),
     ],
 )
-@pytest.mark.wrong_types
 def test_bad_input(call, name):
     with pytest.raises(ValueError, match=f"^{name}"):
         call()
