@@ -18,6 +18,7 @@ Theory of the infinite-width limit:
 Finite networks:
 
 - ``networks``, ``training``: networks in any parametrisation, and runs and ensembles of them;
+- ``tangent_kernel``: the tangent kernel of a finite network, by layer;
 - ``coordinate_check``: how far a few steps move every layer, over widths, beside theory;
 - ``datasets``: small data sets, the same on every machine.
 
