@@ -243,4 +243,3 @@ def test_empirical_ntk_is_the_jacobian_product():
 def test_empirical_ntk_bad_input():
     with pytest.raises(ValueError, match="x2: expected 3 features"):
         empirical_ntk(two_outputs, [], np.ones((2, 3)), np.ones((2, 4)))
-

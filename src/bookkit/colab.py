@@ -155,4 +155,3 @@ def main():
         sys.exit(f"The run with Colab's versions failed: {failure}")
     say("Something failed; see above." if failed else "Every notebook ran, all claims held.")
     return int(failed)
-
