@@ -4,13 +4,15 @@ The student edition is run up to its end, past every stub, in the book's environ
 edition, whose code is the instructor edition's, with the versions that Colab has.
 """
 
+import ast
+import sys
 import tempfile
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from bookkit import cards, colab, runner
+from bookkit import cards, colab, environments, runner
 from bookkit import rules as notebooks
 from bookkit.editions import rules
 from bookkit.environments import Failure, installed_versions
@@ -121,3 +123,23 @@ def test_what_goes_wrong_with_the_versions_of_colab_is_found(python, address, tm
         colab.execute(new.new_notebook(cells=[new.new_code_cell("1")]), python, address)
     colab.restore(python)
     assert "infinite-width" not in installed_versions(python)
+
+
+# ---- Elsewhere ----
+
+
+@pytest.mark.weekly
+def test_a_plain_jupyter_gets_what_the_chapters_import(folder, address, tmp_path):
+    """Python and Jupyter's kernel are all that is there; TensorFlow is not needed either."""
+    environments.run(sys.executable, "-m", "venv", tmp_path / "plain")
+    python = tmp_path / "plain/bin/python"
+    environments.run(python, "-m", "pip", "install", "--quiet", "ipykernel")
+    editions = [notebooks.read(folder / f"student/{name}.ipynb") for name in notebooks.NAMES]
+    imports = {ast.unparse(node) for edition in editions
+               for cell in notebooks.code_cells(edition)[1:] for node in ast.parse(cell.source).body
+               if isinstance(node, ast.Import | ast.ImportFrom)}
+    notebook = notebooks.read(folder / "student/ntk/trained_ensembles.ipynb")
+    assert "neural_tangents" in notebook.cells[0].source
+    notebook.cells[1:] = [nbformat.v4.new_code_cell(source) for source in sorted(imports)]
+    colab.execute(notebook, python, address)
+    assert not {"tensorflow", "tf2jax"} & set(installed_versions(python))

@@ -20,7 +20,15 @@ from nbclient.exceptions import CellExecutionError
 from bookkit import cards, first_cell, runner
 from bookkit.chapters import ROOT, read
 from bookkit.colab_versions import PINS
-from bookkit.environments import HOME, Failure, find_python, installed_versions, run, say
+from bookkit.environments import (
+    HOME,
+    Failure,
+    clean_environment,
+    find_python,
+    installed_versions,
+    run,
+    say,
+)
 
 PYTHONS = (PINS["python"], "3.12")  # Colab's own first
 COLAB = PINS["packages"]
@@ -92,7 +100,8 @@ def execute(notebook, python, address, *, allow_errors=False):
         raise Failure("the first cell does not install the package")
     first.source = first_cell.at(source, commit)
     with tempfile.TemporaryDirectory() as empty:
-        runner.run(notebook, Path(empty), python=python, allow_errors=allow_errors)
+        runner.run(notebook, Path(empty), python=python, allow_errors=allow_errors,
+                   environment=clean_environment())
     return notebook
 
 

@@ -25,9 +25,14 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def clean_environment() -> dict[str, str]:
+    """The variables of this process, without those that show its packages to other Pythons."""
+    return {k: v for k, v in os.environ.items() if k not in CLEAN}
+
+
 def run(*command: object) -> str:
     """The output of a command, or `Failure` with its last lines."""
-    environment = {k: v for k, v in os.environ.items() if k not in CLEAN}
+    environment = clean_environment()
     result = subprocess.run(
         [str(part) for part in command],
         stdout=subprocess.PIPE,
