@@ -229,6 +229,7 @@ class Visit:
         self.context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=mode
         )
+        self.context.set_default_timeout(120_000)  # a busy machine typesets slowly
         self.context.route("**/*", self._route)
         self.context.add_init_script(f"localStorage.mode = localStorage.theme = '{mode}'")
         self.tab = self.context.new_page()
