@@ -33,8 +33,11 @@ from bookkit.environments import (
 PYTHONS = (PINS["python"], "3.12")  # Colab's own first
 COLAB = PINS["packages"]
 BESIDES = ("setuptools<81",)
-# Colab imports this before a notebook's first cell.
-IMITATION = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
+# Colab imports this before a notebook's first cell; jax then asks for the module's `output`.
+IMITATION = """\
+import sys, types; colab = sys.modules["google.colab"] = types.ModuleType("google.colab"); \
+colab.output = types.ModuleType("google.colab.output")
+"""
 
 
 def python():

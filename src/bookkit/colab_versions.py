@@ -57,6 +57,9 @@ def fetch(address: str) -> str:
 def main() -> int:
     """Compare, and say what to change."""
     argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
-    found = differences(PINS, fetch(PINS["source"]), fetch(PINS["system"]))
+    try:
+        found = differences(PINS, fetch(PINS["source"]), fetch(PINS["system"]))
+    except OSError as error:
+        found = [f"{PINS['source']} cannot be read: {error}"]
     print("\n".join(found) or f"Colab has what it had on {PINS['date']}.")
     return int(bool(found))
