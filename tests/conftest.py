@@ -3,7 +3,11 @@
 import jaxtyping
 import pytest
 
-from bookkit.site import build
+from bookkit import annotations
+
+annotations.execute()  # before anything imports the package
+
+from bookkit.site import build  # noqa: E402
 
 # Fixtures that need the built website; their tests belong to the part `site`.
 OF_THE_SITE = {"site", "browser"}

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from infinite_width import _validate
@@ -49,7 +50,7 @@ class Split(NamedTuple):
     labels_test: Int[Array, " test"]
 
 
-def circle(angles: Float[Array, " n"] | int) -> Float[Array, "n 2"]:
+def circle(angles: Float[ArrayLike, " n"] | int) -> Float[Array, "n 2"]:
     """Return sqrt(2) (cos, sin) of the angles, so that x.x / d = 1.
 
     Args:
