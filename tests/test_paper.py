@@ -63,6 +63,7 @@ def visit(browser, address):
 
     def open_page(page, mode):
         contexts.append(browser.new_context(color_scheme=mode))
+        contexts[-1].set_default_timeout(120_000)  # a chapter holds megabytes of pictures
         tab = contexts[-1].new_page()
         tab.add_init_script(f"localStorage.mode = localStorage.theme = '{mode}'")
         tab.goto(f"{address}/{page}.html", wait_until="load")
@@ -73,7 +74,8 @@ def visit(browser, address):
         context.close()
 
 
-@pytest.mark.parametrize("page", ["book/index", "book/how_to_use", "book/teach", *CHAPTERS])
+@pytest.mark.parametrize("page", ["book/index", "book/how_to_use", "book/teach", "book/claims",
+                                  CHAPTERS[0], CHAPTERS[-1]])
 def test_paper_has_no_folds_and_no_dark_mode(visit, page):
     tab = visit(page, "dark")
     screen = tab.evaluate(OPEN), tab.evaluate(SHUT)
