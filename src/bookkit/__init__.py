@@ -5,7 +5,7 @@ Readers never need it: chapters import `infinite_width`, which never imports thi
 
 What the commands share: `chapters` says where things are, `runner` runs notebooks, `cards` reads
 what claims, exercises and numbers left in their outputs, `rules` holds notebooks to the rules of
-style, `site` builds the website, serves it and opens it in a browser. `sphinx` has the extensions
-of the website, `comparison` says whether a fresh run
-agrees with a stored one, `suite` runs the tests. `editions` makes the Colab, student and instructor notebooks.
+style, `comparison` says whether a fresh run agrees with the stored one, `site` builds the
+website, serves it and opens it in a browser. `sphinx` has the extensions of the website,
+`editions` makes the Colab, student and instructor notebooks.
 """
