@@ -58,7 +58,8 @@ class Activation:
         """
         if self.both is not None:
             return self.both(q11, q22, q12)
-        return self.dual(q11, q22, q12), self.dual_derivative(q11, q22, q12)
+        pair = self.dual(q11, q22, q12), self.dual_derivative(q11, q22, q12)
+        return jnp.asarray(pair[0]), jnp.asarray(pair[1])
 
 
 def _from_both(name, phi, derivative, averages):
