@@ -5,8 +5,10 @@ import optax
 import pytest
 from numpy.testing import assert_allclose
 
-from infinite_width.activations import ERF
-from infinite_width.gaussian_process import posterior
+from infinite_width.activations import ERF, RELU
+from infinite_width.datasets import circle
+from infinite_width.estimators import _float64
+from infinite_width.gaussian_process import posterior, sample
 from infinite_width.kernel_dynamics import ensemble, linearize, train_prediction
 from infinite_width.kernels import Kernels, mlp_kernels
 from infinite_width.networks import MLP
@@ -128,6 +130,103 @@ def test_a_singular_kernel_is_no_trouble():
     assert_allclose(later, end, atol=100 * RTOL)
 
 
+def test_no_direction_above_rounding_is_dropped():
+    """600 random inputs and labels; the smallest eigenvalue is 2e-4 of the largest."""
+    x = np.random.default_rng(0).normal(size=(600, 10))
+    y = np.sign(np.random.default_rng(1).normal(size=600))
+    ntk = mlp_kernels(x, depth=2).ntk
+    exact_ntk = np.asarray(ntk, float)
+    eigenvalues, vectors = np.linalg.eigh(exact_ntk)
+    condition = eigenvalues[-1] / eigenvalues[0]
+    assert 4000 < condition < 6000
+    for t in (np.inf, 1.0):
+        expected = vectors @ (-np.expm1(-eigenvalues * t) * (vectors.T @ y))
+        found = train_prediction(ntk, ntk, y, t)
+        # A backward stable solve errs by at most condition * eps.
+        error = np.sqrt(np.mean((np.asarray(found) - expected) ** 2))
+        assert error < 0.1 * condition * EPS
+    assert_allclose(train_prediction(ntk, ntk, y, np.inf), y, atol=condition * EPS)
+
+
+@pytest.mark.parametrize("count, activation", [(10, ERF), (150, ERF), (150, RELU)])
+def test_rounding_of_eigenvalues_is_below_the_threshold(count, activation):
+    """Every input twice: half of the eigenvalues are zero, all others are far above."""
+    x = np.random.default_rng(count).normal(size=(count, 10))
+    ntk = mlp_kernels(np.concatenate([x, x]), depth=2, activation=activation).ntk
+    y = np.random.default_rng(0).normal(size=2 * count)
+    met = np.tile((y[:count] + y[count:]) / 2, 2)
+    eigenvalues = np.asarray(jnp.linalg.eigvalsh(ntk), float) / float(jnp.linalg.norm(ntk, 2))
+    assert np.abs(eigenvalues[:count]).max() < 2 * EPS  # half of the threshold
+    condition = 1 / eigenvalues[count]
+    for t in (1e7, np.inf):
+        assert_allclose(train_prediction(ntk, ntk, y, t), met, atol=10 * condition * EPS)
+
+
+def test_drawing_from_an_ensemble_at_its_own_training_inputs():
+    end = ensemble(TRAIN, TRAIN, TRAIN, Y)
+    draws = sample(jax.random.key(0), end.covariance, 10, end.mean)
+    size = float(np.abs(np.asarray(TRAIN.nngp)).sum(0).max())
+    assert_allclose(draws, np.tile(Y, (10, 1)), atol=RTOL + np.sqrt(100 * EPS * size))
+
+
+def central_difference(function, at, step):
+    return (np.asarray(function(at + step)) - np.asarray(function(at - step))) / (2 * step)
+
+
+STEP = 1e-5
+
+
+@pytest.mark.parametrize("t", [0.3, 4.0, np.inf])
+@pytest.mark.parametrize("case", ["distinct", "coinciding eigenvalues", "repeated inputs"])
+def test_derivatives(case, t):
+    """In the kernel's hyperparameter, both modes; on a circle eigenvalues come in pairs."""
+    x = {"distinct": X, "coinciding eigenvalues": np.asarray(circle(6)),
+         "repeated inputs": np.concatenate([X, X[:2]])}[case]
+    x_test = np.random.default_rng(2).normal(size=(3, x.shape[1]))
+    y = np.cos(np.arange(len(x)))
+
+    def prediction(bias):
+        options = dict(SETTING, depth=1, bias_variance=bias)
+        train, cross = mlp_kernels(x, **options), mlp_kernels(x_test, x, **options)
+        return train_prediction(train.ntk, cross.ntk, y, t)
+
+    forward = jax.jacfwd(prediction)(1.0)
+    with _float64():
+        expected = central_difference(prediction, 1.0, STEP)
+    # Its values err by the condition number times eps, here a thousand.
+    allowed = 1e-8 + 3e3 * EPS
+    assert_allclose(forward, expected, atol=allowed)
+    assert allowed < 0.03 * np.abs(expected).max()
+    assert_allclose(jax.jit(jax.jacrev(prediction))(1.0), forward, atol=3e3 * EPS)
+
+
+def test_derivative_in_the_inputs_of_a_linear_model():
+    """More inputs than features: the kernel is singular, and its range turns with them."""
+    x, y = GENERATOR.normal(size=(7, 3)), GENERATOR.normal(size=7)
+    x_test, ahead = GENERATOR.normal(size=(2, 3)), GENERATOR.normal(size=(7, 3))
+
+    def prediction(shift, t=np.inf):
+        inputs = jnp.asarray(x) + shift * ahead
+        return train_prediction(inputs @ inputs.T, x_test @ inputs.T, y, t)
+
+    def least_squares(shift):
+        return x_test @ np.linalg.lstsq(x + shift * ahead, y, rcond=None)[0]
+
+    expected = central_difference(least_squares, 0.0, STEP)
+    assert_allclose(jax.jacrev(prediction)(0.0), expected, atol=1e-7 + 1e3 * EPS)
+    with _float64():
+        expected = central_difference(lambda s: prediction(s, 0.2), 0.0, STEP)
+    found = jax.jacfwd(lambda s: prediction(s, 0.2))(0.0)
+    assert_allclose(found, expected, atol=1e-7 + 1e3 * EPS)
+
+
+@pytest.mark.parametrize("t", [0.0, 0.3, np.inf])
+def test_derivative_in_time_is_the_flow(t):
+    speed = jax.jacfwd(lambda t: train_prediction(TRAIN.ntk, CROSS.ntk, Y, t))(t)
+    residual = Y - train_prediction(TRAIN.ntk, TRAIN.ntk, Y, t)
+    assert_allclose(speed, np.asarray(CROSS.ntk) @ residual, atol=10 * RTOL)
+
+
 def test_under_jit_and_vmap():
     times = jnp.array([0.0, 0.3, 4.0, jnp.inf])
     expected = np.stack([exact(t) @ Y for t in TIMES])
@@ -188,6 +287,8 @@ INDEFINITE = np.diag([1.0, 1.0, 1.0, 1.0, -0.5])
         (lambda: train_prediction(TRAIN.ntk, CROSS.ntk, Y * np.nan, 1.0), "y:"),
         (lambda: train_prediction(TRAIN.ntk, CROSS.ntk, Y, -1.0), "t:"),
         (lambda: train_prediction(TRAIN.ntk, CROSS.ntk, Y, np.nan), "t:"),
+        (lambda: train_prediction(TRAIN.ntk, CROSS.ntk, Y, "end"), "t:"),
+        (lambda: ensemble(TRAIN, CROSS, Kernels(TEST.nngp / 9, TEST.ntk), Y), "test.nngp:"),
         (lambda: train_prediction(TRAIN.ntk, CROSS.ntk, Y, np.ones(3)), "t:"),
         (lambda: train_prediction(TRAIN.ntk, CROSS.ntk, Y, 1.0, (Y[:2], 0)), r"f0\[0\]:"),
         (lambda: train_prediction(TRAIN.ntk, CROSS.ntk, Y, 1.0, (Y, Y)), r"f0\[1\]:"),

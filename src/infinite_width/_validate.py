@@ -13,9 +13,16 @@ import numpy as np
 from infinite_width.activations import Activation
 
 
+def _numbers(name, value, meaning):
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: expected {meaning}; got {value!r}") from None
+
+
 def array(name, value, rank, meaning):
     """Return `value` as a finite array of rank `rank`, or raise a ValueError."""
-    value = jnp.asarray(value)
+    value = _numbers(name, value, meaning)
     if not jnp.issubdtype(value.dtype, jnp.floating):
         value = value.astype(float)
     if value.ndim != rank:
@@ -44,7 +51,10 @@ def at_least(name, value, minimum, *, integer=False):
     if integer:
         proper = isinstance(value, Integral) and not isinstance(value, bool) and value >= minimum
     else:
-        proper = np.ndim(value) == 0 and bool(np.isfinite(value)) and value >= minimum
+        try:
+            proper = np.ndim(value) == 0 and bool(np.isfinite(value)) and value >= minimum
+        except (TypeError, ValueError):  # not a number at all
+            proper = False
     if not proper:
         raise ValueError(f"{name}: expected {kind} >= {minimum}; got {value!r}")
 
@@ -73,4 +83,35 @@ def activation(value):
         raise ValueError(
             "activation: expected an Activation such as infinite_width.activations.RELU; "
             f"got {value!r}"
+
+def kernel(name, value, shape_=None, meaning="a square kernel matrix"):
+    """Return `value` as a finite matrix of that shape, square when left out."""
+    value = array(name, value, 2, meaning)
+    shape(name, value, shape_ or (len(value),) * 2, meaning)
+    return value
+
+
+def observations(y, count):
+    """Return `y` as finite values [count] or [count, outputs]."""
+    y = _numbers("y", y, "values [n] or [n, outputs]")
+    y = array("y", y, 2 if y.ndim == 2 else 1, "values [n] or [n, outputs]")
+    if len(y) != count:
+        raise ValueError(f"y: expected {count} values, one for each training input; "
+                         f"got {len(y)}")
+    return y
+
+
+def semidefinite(name, eigenvalues):
+    """Raise a ValueError if the smallest eigenvalue is below zero by more than rounding.
+
+    Rounding of n^2 entries can lower an eigenvalue by about n eps times the largest.
+    """
+    if isinstance(eigenvalues, jax.core.Tracer):
+        return
+    rounding = 10 * len(eigenvalues) * jnp.finfo(eigenvalues.dtype).eps
+    if bool(eigenvalues[0] < -rounding * jnp.abs(eigenvalues).max()):
+        raise ValueError(
+            f"{name}: expected a positive semi-definite matrix; got smallest eigenvalue "
+            f"{float(eigenvalues[0]):.3g}, largest {float(eigenvalues[-1]):.3g}"
+
         )
