@@ -3,7 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-REMEDIES = "scale the inputs (centred columns, x.x / d about 1), set noise > 0, drop repeated inputs"
+REMEDIES = (
+    "scale the inputs (centred columns, x.x / d about 1), set noise > 0, drop repeated inputs"
+)
 
 
 def cholesky(name, matrix):

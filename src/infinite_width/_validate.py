@@ -83,6 +83,8 @@ def activation(value):
         raise ValueError(
             "activation: expected an Activation such as infinite_width.activations.RELU; "
             f"got {value!r}"
+        )
+
 
 def kernel(name, value, shape_=None, meaning="a square kernel matrix"):
     """Return `value` as a finite matrix of that shape, square when left out."""
