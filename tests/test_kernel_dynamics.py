@@ -176,11 +176,11 @@ def central_difference(function, at, step):
 STEP = 1e-5
 
 
-@pytest.mark.parametrize("t", [0.3, 4.0, np.inf])
+@pytest.mark.parametrize("t", [0.3, np.inf])
 @pytest.mark.parametrize("case", ["distinct", "coinciding eigenvalues", "repeated inputs"])
 def test_derivatives(case, t):
     """In the kernel's hyperparameter, both modes; on a circle eigenvalues come in pairs."""
-    x = {"distinct": X, "coinciding eigenvalues": np.asarray(circle(6)),
+    x = {"distinct": X, "coinciding eigenvalues": np.asarray(circle(6), np.float64),
          "repeated inputs": np.concatenate([X, X[:2]])}[case]
     x_test = np.random.default_rng(2).normal(size=(3, x.shape[1]))
     y = np.cos(np.arange(len(x)))
