@@ -1,7 +1,8 @@
 """What the package's speed is, as ratios of one run: `make bench`.
 
 Every table times its rows in turn, once a round, so that another program's load meets all of
-them, and prints the median round. Compilation is timed apart, by the first call.
+them, and prints the median round: the time on the clock, and the processor time of all threads,
+which others' load disturbs less. Compilation is timed apart, by the first call.
 """
 
 import argparse
@@ -27,22 +28,25 @@ def compare(title: str, rows: dict[str, Callable[[], object]], rounds: int) -> d
     """
 
     def seconds(function):
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         jax.block_until_ready(function())
-        return time.perf_counter() - start
+        return time.perf_counter() - start[0], time.process_time() - start[1]
 
-    first = {name: seconds(function) for name, function in rows.items()}
+    first = {name: seconds(function)[0] for name, function in rows.items()}
     times = {name: [] for name in rows}
     for _ in range(rounds):
         for name, function in rows.items():
             times[name].append(seconds(function))
-    medians = {name: statistics.median(values) for name, values in times.items()}
+    medians = {name: tuple(map(statistics.median, zip(*values, strict=True)))
+               for name, values in times.items()}
     reference = medians[next(iter(rows))]
-    print(f"\n{title}\n{'':44}{'ms':>9}{'ratio':>8}{'compile s':>11}")
+    print(f"\n{title}\n{'':32}{'clock ms':>10}{'ratio':>8}{'processor ms':>14}{'ratio':>8}"
+          f"{'compile s':>11}")
     for name, median in medians.items():
-        print(f"{name:44}{1e3 * median:9.1f}{reference / median:8.2f}"
-              f"{max(first[name] - median, 0):11.1f}", flush=True)
-    return medians
+        cells = "".join(f"{1e3 * own:{width}.1f}{theirs / own:8.2f}" for own, theirs, width
+                        in zip(median, reference, (10, 14), strict=True))
+        print(f"{name:32}{cells}{max(first[name] - median[0], 0):11.1f}", flush=True)
+    return {name: median[0] for name, median in medians.items()}
 
 
 def _normal(shape, dtype, seed):

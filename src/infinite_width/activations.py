@@ -82,7 +82,8 @@ def _from_both(name, phi, derivative, averages):
 def _relu_averages(q11, q22, q12):
     (root1, inverse1), (root2, inverse2) = safe_root(q11), safe_root(q22)
     cosine, sine, rest = supplement(q12 * inverse1 * inverse2)
-    return root1 * root2 * (sine + rest * cosine) / (2 * math.pi), rest / (2 * math.pi)
+    dual = root1 * (root2 / (2 * math.pi)) * (sine + rest * cosine)
+    return dual, rest * (1 / (2 * math.pi))
 
 
 @_relu_averages.defjvp
@@ -127,9 +128,9 @@ def _determinant(q11, q22, q12):
 def _erf_averages(q11, q22, q12):
     root1, root2 = 1 / jnp.sqrt(1 + 2 * q11), 1 / jnp.sqrt(1 + 2 * q22)
     total = 1 + 2 * (q11 + q22) + 4 * _determinant(q11, q22, q12)
-    cosine = jax.lax.optimization_barrier(jnp.sqrt(total) * root1 * root2)
+    cosine = jnp.sqrt(total) * root1 * root2
     dual = 2 / math.pi * arcsine(2 * q12 * root1 * root2, cosine)
-    return dual, 4 / math.pi * root1 * root2 / cosine
+    return dual, 4 / math.pi / jnp.sqrt(total)
 
 
 ERF = _from_both(
@@ -144,7 +145,7 @@ ERF = _from_both(
 def _gelu_averages(q11, q22, q12):
     determinant = 1 + q11 + q22 + _determinant(q11, q22, q12)
     root1, root2 = 1 / jnp.sqrt(1 + q11), 1 / jnp.sqrt(1 + q22)
-    cosine = jax.lax.optimization_barrier(jnp.sqrt(determinant) * root1 * root2)
+    cosine = jnp.sqrt(determinant) * root1 * root2
     density = root1 * root2 / (2 * math.pi * cosine)  # E[pdf(u) pdf(v)]
     orthant = 0.25 + arcsine(q12 * root1 * root2, cosine) / (2 * math.pi)
     both = root1**2 + root2**2

@@ -93,24 +93,25 @@ def _mlp_kernels(x1, x2, weight_variance, bias_variance, symmetric, depth, activ
     scale = weight_variance / x1.shape[1]
     # Highest: accelerators would round the inputs to ten bits, and angles to 0.02.
     product = jnp.dot(x1, x2.T, precision=jax.lax.Precision.HIGHEST)
-    nngp = ntk = scale * product + bias_variance
+    nngp = scale * product + bias_variance
     # The norms of a symmetric kernel are its own diagonal, to the last bit.
     norms = [jnp.diagonal(product)] if symmetric else [(x**2).sum(1) for x in (x1, x2)]
     variances = [scale * norm + bias_variance for norm in norms]
 
     def layer(_, carry):
-        nngp, ntk, variances = carry
+        nngp, rest, variances = carry
         dual, slope = activation.averages(variances[0][:, None], variances[-1][None, :], nngp)
-        # The barrier keeps XLA from computing the new kernel twice, once for each result.
-        nngp = jax.lax.optimization_barrier(weight_variance * dual + bias_variance)
-        ntk = nngp + weight_variance * ntk * slope
+        # Theta - K is carried, not Theta, or XLA would compute the new K twice, for each result.
+        rest = weight_variance * (rest + nngp) * slope
+        nngp = weight_variance * dual + bias_variance
         variances = [weight_variance * activation.dual(q, q, q) + bias_variance
                      for q in variances]
-        return nngp, ntk, variances
+        return nngp, rest, variances
 
     # One compiled layer for any depth.
-    nngp, ntk, _ = jax.lax.fori_loop(0, depth, layer, (nngp, ntk, variances))
-    return Kernels(nngp, ntk)
+    start = nngp, jnp.zeros_like(nngp), variances
+    nngp, rest, _ = jax.lax.fori_loop(0, depth, layer, start)
+    return Kernels(nngp, nngp + rest)
 
 
 def empirical_ntk(
