@@ -228,7 +228,7 @@ def test_values_that_were_computed():
     """Answers to exercises that no closed form in the test above covers."""
     from scipy import integrate, stats
 
-    from infinite_width import ensemble_prior
+    from infinite_width import ensemble_prior, rich_ensemble_prior
 
     flow = integrate.solve_ivp(
         lambda _, c: (np.sqrt(1 - c**2) + (np.pi - np.arccos(c)) * c) / np.pi - c, (0, 1), [0.0],
@@ -248,7 +248,7 @@ def test_values_that_were_computed():
         "ensemble-wrong-label": c @ np.linalg.solve(np.outer(c, c) + 7 * np.eye(8), one),
         "ensemble-committee": np.ceil(
             stats.norm.ppf(0.975) ** 2 * (1 - 0.25**2 * 4 / 1.75) / share**2),
-        "ensemble-mean-field": float(ensemble_prior.rich_threshold(2.0**-20, 0.5)),
+        "ensemble-mean-field": float(rich_ensemble_prior.rich_threshold(2.0**-20, 0.5)),
         "ntk-imagenet-memory": 1_281_167 * 1_281_168 / 2 * 4 / 1e12,
         "squared-relu": [2 / 3, 1.01**32],
         "richness-growth-percent": 1 / np.sqrt(1.01**2 - 1),

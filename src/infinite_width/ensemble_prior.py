@@ -178,11 +178,3 @@ def simulate(key: PRNGKeyArray, n: int, n_perfect: int, n_random: int) -> Fit:
     weights = features.T @ dual
     share = (labels @ (features[:, :n_perfect] @ weights[:n_perfect])) / n
     return Fit(features, labels, weights, share)
-
-
-def __getattr__(name):  # Until the chapters are converted.
-    if name in ("rich_share", "rich_threshold"):
-        from infinite_width import rich_ensemble_prior
-
-        return getattr(rich_ensemble_prior, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
