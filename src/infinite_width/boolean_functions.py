@@ -106,8 +106,11 @@ def sample_functions(
     covariance = _validate.array("covariance", covariance, 2, "a square kernel matrix")
     _validate.shape("covariance", covariance, (len(covariance),) * 2, "a square kernel matrix")
     _validate.at_least("count", count, 1, integer=True)
+    # The symmetric root does not depend on the basis of an eigenspace. Kernels on the cube have
+    # large ones, in which every machine finds another basis, so other draws.
     eigenvalues, eigenvectors = jnp.linalg.eigh(covariance)
-    factor = (jnp.sqrt(jnp.maximum(eigenvalues, 0.0)) * eigenvectors).T.astype(jnp.float32)
+    root = jnp.sqrt(jnp.maximum(eigenvalues, 0.0))
+    factor = ((root * eigenvectors) @ eigenvectors.T).astype(jnp.float32)
     return _in_batches(partial(_draw_gaussian, factor=factor), key, count, 20_000)
 
 
