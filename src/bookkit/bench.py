@@ -80,7 +80,7 @@ def kernels(count: int, rounds: int) -> None:
 def ensemble(members: int, rounds: int) -> None:
     """Networks trained from `members` keys: `over_keys`, and loops in Python."""
     x, y = _normal((20, 3), jnp.float32, 0), _normal((20,), jnp.float32, 1)
-    network, steps, optimizer = MLP(64, 2), 200, optax.sgd(0.01)
+    network, steps, optimizer = MLP(64, 2), 100, optax.sgd(0.01)
     loss = squared_loss(network.apply, x, y)
 
     def one(key):
