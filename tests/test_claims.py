@@ -69,7 +69,7 @@ def one_claim(monkeypatch):
     ("two-sided", -0.59, -0.61), ("above", 1.01, 0.99), ("below", -1.01, -0.99),
 ])
 def test_check_shows_a_card_and_stops_a_failure(one_claim, id, good, bad):
-    claims.check(id, good, 0.01)
+    claims.check(id, Estimate(good, 0.01))
     assert repr(one_claim[0][0][0]).startswith(f"✓ {id}: measured ")
     assert f'id="claim-{id}"' in one_claim[0][0][0]._repr_html_()
     with pytest.raises(claims.ClaimError, match=f"✗ {id}"):
@@ -78,8 +78,8 @@ def test_check_shows_a_card_and_stops_a_failure(one_claim, id, good, bad):
 
 
 def test_a_compact_card_says_the_same_without_its_source(one_claim):
-    claims.check("two-sided", -0.5, 0.01)
-    claims.check("two-sided", -0.5, 0.01, compact=True)
+    claims.check("two-sided", Estimate(-0.5, 0.01))
+    claims.check("two-sided", Estimate(-0.5, 0.01), compact=True)
     full, compact = (arguments[0] for arguments, _ in one_claim)
     assert repr(compact) == repr(full)
     assert "Somebody 2020" in full._repr_html_()

@@ -195,9 +195,7 @@ def test_every_exercise_of_the_list_is_in_one_chapter():
     used = [id for path in notebooks.CHAPTERS
             for id in {i for c in notebooks.code_cells(notebooks.read(path))
                        for i in notebooks.EXERCISE.findall(c.source)}]
-    # Until the chapters are converted: then the three are used, and this set goes.
-    new = {"forgotten-input-layer-output", "readout-only-jump", "richness-growth-percent"}
-    assert sorted({*used, *new}) == sorted(exercises.load()) and len(used) == len(set(used))
+    assert sorted(used) == sorted(exercises.load())
 
 
 def test_addresses_agree():

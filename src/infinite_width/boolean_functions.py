@@ -150,13 +150,3 @@ def _in_batches(draw, key, count, size):
     # Whole batches, so that one compiled shape serves any count.
     keys = jax.random.split(key, -(-count // size))
     return np.concatenate([np.asarray(draw(k, size)) for k in keys])[:count]
-
-
-def __getattr__(name):  # Until the chapters are converted.
-    from infinite_width import lempel_ziv, perceptron_gates
-
-    if name == "lempel_ziv_complexity":
-        return lempel_ziv.lempel_ziv_complexity
-    if name in ("perceptron_cube_volume", "perceptron_sphere_volume"):
-        return getattr(perceptron_gates, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike
 
 from infinite_width import _listing, typeset
 from infinite_width.measure import Estimate
-from infinite_width.prose import glue  # noqa: F401  until the chapters are converted
 
 MIME = "application/vnd.infinite-width.claim+json"
 """Type of the JSON {"id", "value", "error", "holds", "outcome"} of a card, in full precision."""
@@ -217,7 +216,6 @@ class Card:
 def check(
     id: str,
     measured: Estimate | ArrayLike,
-    error: ArrayLike | None = None,
     *,
     compact: bool = False,
 ) -> None:
@@ -227,7 +225,6 @@ def check(
         id: The claim's name in ``claims.toml``.
         measured: The value that the chapter found, an `Estimate` where it has an error. The
             rival must be more than two errors away, or the measurement decides nothing.
-        error: The error, if `measured` is no `Estimate`. (Until the chapters are converted.)
         compact: Whether to show a small card without the source, for tables of many claims.
 
     Raises:
@@ -239,7 +236,7 @@ def check(
         ✓ kurtosis-slope: measured −1.01 ± 0.02; predicted −1 ± 0.05; ruled out −0.5 (...)
     """
     claim = _listing.entry("claims", load(), id)
-    value, error = measured if isinstance(measured, Estimate) else (measured, error)
+    value, error = measured if isinstance(measured, Estimate) else (measured, None)
     for name, part in (("measured", value), ("error", error)):
         if part is not None and not (getattr(part, "size", 1) == 1 and math.isfinite(part)):
             raise ValueError(f"{name}: expected a finite number; got {part}")

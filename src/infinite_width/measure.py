@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from infinite_width import _validate
-from infinite_width.alignment import kernel_alignment  # noqa: F401  until the chapters are converted
 
 
 @jax.tree_util.register_dataclass

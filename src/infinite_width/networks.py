@@ -193,8 +193,7 @@ class MLP:
         return mlp_tangent_kernel(self, params, x1, x2, by_layer=by_layer)
 
     def learning_rates(
-        self, base: Real[ArrayLike, ""],
-        optimizer: str = "sgd",  # Until the chapters are converted; then without a default.
+        self, base: Real[ArrayLike, ""], optimizer: str
     ) -> list[dict[str, Real[ArrayLike, ""]]]:
         """Return eta m^{-c} for each parameter, shaped like the list that `init` returns.
 

@@ -245,6 +245,3 @@ def over_keys(
             kept.append(jax.block_until_ready(run(keys[piece])))
             advance(min(len(kept) * size, members))
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:members], *kept)
-
-
-ensemble = over_keys  # Until the chapters are converted.
