@@ -240,6 +240,6 @@ def test_empirical_ntk_is_the_jacobian_product():
     assert_allclose(one, np.einsum("iap,jap->ij", *[jacobian(x1)[:, :1]] * 2), rtol=0, atol=limit)
 
 
-def test_empirical_ntk_bad_input():
+def test_bad_input_of_empirical_ntk():
     with pytest.raises(ValueError, match="x2: expected 3 features"):
         empirical_ntk(two_outputs, [], np.ones((2, 3)), np.ones((2, 4)))

@@ -87,6 +87,6 @@ def test_bad_input(call, message):
 
 
 @pytest.mark.parametrize("bad", ["relu", jax.nn.relu])
-def test_networks_take_activations_only(bad):
+def test_bad_activations(bad):
     with pytest.raises(ValueError, match="activation: expected an Activation such as .*RELU"):
         MLP(4, 2, bad)

@@ -181,7 +181,7 @@ LINEAR = Activation(
     "linear",
     lambda z: z,
     jnp.ones_like,
-    lambda q11, q22, q12: q12,
+    lambda q11, q22, q12: jnp.asarray(q12),
     lambda q11, q22, q12: jnp.ones_like(q12),
 )
 """The identity, for deep linear networks."""
