@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree, Real, UInt32
 
 from infinite_width import _progress, _validate
+from infinite_width._pieces import joined, on_host
 
 _CHUNKS = 20  # A run that shows progress is cut into about so many pieces.
 
@@ -166,12 +167,12 @@ def train(
         for first in range(0, len(stops), size):
             piece = slice(first, first + size)
             carry, records = run(carry, stops[piece], wanted[piece], batches)
-            kept.append(jax.tree.map(lambda leaf, w=wanted[piece]: leaf[w], records))
+            kept.append(jax.tree.map(lambda leaf, w=wanted[piece]: on_host(leaf)[w], records))
             if progress:
                 advance(int(jax.block_until_ready(carry[-1])))
     if record is None:
         return carry[0], None
-    return carry[0], jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *kept)
+    return carry[0], jax.tree.map(lambda *leaves: joined(leaves), *kept)
 
 
 def _traced(tree) -> bool:
@@ -244,4 +245,4 @@ def over_keys(
         for piece in index:
             kept.append(jax.block_until_ready(run(keys[piece])))
             advance(min(len(kept) * size, members))
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:members], *kept)
+    return jax.tree.map(lambda *leaves: joined(leaves, members), *kept)
