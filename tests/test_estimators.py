@@ -27,6 +27,7 @@ def kernels():
         return [mlp_kernels(*pair, **SETTING) for pair in ((X,), (X_TEST, X), (X_TEST,))]
 
 
+@pytest.mark.wrong_types
 @parametrize_with_checks([NNGPRegressor(), NTKRegressor()])
 def test_rules_of_scikit_learn(estimator, check):
     check(estimator)
