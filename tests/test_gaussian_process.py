@@ -203,7 +203,7 @@ def test_bad_input(bad, message):
         posterior(**arguments)
 
 
-def test_sampling_bad_input():
+def test_bad_input_of_sampling():
     with pytest.raises(ValueError, match="covariance: expected a positive semi-definite"):
         sample(random.key(0), np.diag([1.0, -1.0]))
     with pytest.raises(ValueError, match="count: expected an integer >= 1"):
