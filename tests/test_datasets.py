@@ -71,6 +71,8 @@ def test_circle():
     assert_allclose(x[0], [-np.sqrt(2), 0], atol=1e-6)
     assert_allclose(x.sum(0), 0, atol=1e-5)  # equal steps
     assert_allclose(circle(np.array([0.0, np.pi / 2])), np.sqrt(2) * np.eye(2), atol=1e-6)
+    assert_allclose(circle(np.int64(8)), x, rtol=0)
+    assert_allclose(circle(np.array([0, 1])), circle(np.array([0.0, 1.0])), rtol=0)
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +128,10 @@ def test_everything_follows_from_the_key(draw):
         (lambda: sparse_parity(KEY, 5, 3, degree=4), "degree:"),
         (lambda: staircase(KEY, 5, 0), "d:"),
         (lambda: circle(0), "angles:"),
+        (lambda: circle("all"), "angles:"),
+        (lambda: moons(KEY, 5, None), "noise:"),
+        (lambda: moons(KEY, 5.0), "n:"),
+        (lambda: digits(KEY, "20"), "n_train:"),
         (lambda: circle(np.ones((2, 2))), "angles:"),
         (lambda: digits(KEY, 1000, 798), "n_test:"),
         (lambda: digits(KEY, 0, 10), "n_train:"),

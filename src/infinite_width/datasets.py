@@ -7,13 +7,14 @@ one-hot minus 1/10. Everything random follows from the key.
 
 import random
 from contextlib import contextmanager
+from numbers import Integral
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Real
 
 from infinite_width import _validate
 
@@ -50,7 +51,7 @@ class Split(NamedTuple):
     labels_test: Int[Array, " test"]
 
 
-def circle(angles: Float[ArrayLike, " n"] | int) -> Float[Array, "n 2"]:
+def circle(angles: Real[ArrayLike, " n"] | int | np.integer) -> Float[Array, "n 2"]:
     """Return sqrt(2) (cos, sin) of the angles, so that x.x / d = 1.
 
     Args:
@@ -58,10 +59,15 @@ def circle(angles: Float[ArrayLike, " n"] | int) -> Float[Array, "n 2"]:
 
     Raises:
         ValueError: Not a finite vector, or not an integer >= 1.
+
+    Example:
+        >>> x = circle(8)
+        >>> x.shape, bool((abs((x**2).sum(1) / 2 - 1) < 1e-6).all())
+        ((8, 2), True)
     """
-    if isinstance(angles, int):
+    if isinstance(angles, Integral):
         _validate.at_least("angles", angles, 1, integer=True)
-        angles = -jnp.pi + 2 * jnp.pi * jnp.arange(angles) / angles
+        angles = -jnp.pi + 2 * jnp.pi * jnp.arange(int(angles)) / int(angles)
     angles = _validate.array("angles", angles, 1, "angles [n]")
     return jnp.sqrt(2.0) * jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
 
@@ -75,6 +81,12 @@ def moons(key: PRNGKeyArray, n: int, noise: float = 0.1) -> Data:
 
     Raises:
         ValueError: n is not an integer >= 1, or `noise` is negative.
+
+    Example:
+        >>> import jax
+        >>> x, y = moons(jax.random.key(0), 50)
+        >>> x.shape, sorted(set(y.tolist()))
+        ((50, 2), [-1.0, 1.0])
     """
     signs, s, normal = _two_arms(key, n, noise)
     s = jnp.pi * s
@@ -93,6 +105,11 @@ def spirals(key: PRNGKeyArray, n: int, noise: float = 0.02, turns: float = 1.5) 
 
     Raises:
         ValueError: n is not an integer >= 1, or `noise` or `turns` is negative.
+
+    Example:
+        >>> import jax
+        >>> spirals(jax.random.key(0), 50).x.shape
+        (50, 2)
     """
     _validate.at_least("turns", turns, 0.0)
     signs, s, normal = _two_arms(key, n, noise)
@@ -115,6 +132,12 @@ def sparse_parity(key: PRNGKeyArray, n: int, d: int, degree: int = 2) -> Data:
 
     Raises:
         ValueError: A number is not an integer >= 1, or `degree` exceeds d.
+
+    Example:
+        >>> import jax
+        >>> x, y = sparse_parity(jax.random.key(0), n=50, d=6)
+        >>> bool((y == x[:, 0] * x[:, 1]).all())
+        True
     """
     x = _cube(key, n, d, "degree", degree)
     return Data(x, x[:, :degree].prod(1))
@@ -131,6 +154,12 @@ def staircase(key: PRNGKeyArray, n: int, d: int, degree: int = 3) -> Data:
         ValueError: A number is not an integer >= 1, or `degree` exceeds d.
 
     Source: Abbe et al. (2021), here with unit variance.
+
+    Example:
+        >>> import jax
+        >>> x, y = staircase(jax.random.key(0), n=50, d=6, degree=2)
+        >>> bool((abs(y - x[:, 0] * (1 + x[:, 1]) / 2**0.5) < 1e-6).all())
+        True
     """
     x = _cube(key, n, d, "degree", degree)
     return Data(x, jnp.cumprod(x[:, :degree], axis=1).sum(1) / jnp.sqrt(float(degree)))
@@ -154,6 +183,12 @@ def digits(key: PRNGKeyArray, n_train: int = 1000, n_test: int = 797) -> Split:
         ValueError: The sizes are not integers >= 1 or add up to more than there are.
 
     Source: Alpaydin & Kaynak (1998), as scikit-learn ships them.
+
+    Example:
+        >>> import jax
+        >>> data = digits(jax.random.key(0), n_train=100, n_test=50)
+        >>> data.x_train.shape, data.y_test.shape
+        ((100, 64), (50, 10))
     """
     from sklearn.datasets import load_digits
 
@@ -170,6 +205,11 @@ def mnist1d(key: PRNGKeyArray, n_train: int = 4000, n_test: int = 1000) -> Split
         ValueError: The sizes are not integers >= 1 or add up to more than there are.
 
     Source: Greydanus & Kobak (2024).
+
+    Example:
+        >>> import jax
+        >>> mnist1d(jax.random.key(0), n_train=100, n_test=50).x_test.shape
+        (50, 40)
     """
     from mnist1d.data import get_dataset_args, make_dataset
 
