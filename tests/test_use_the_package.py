@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PAGE = Path(__file__).parents[1] / "book" / "use_the_package.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.chapter  # it takes as long as one
 def test_snippets_run_in_order(tmp_path):
     """In a process of their own: the page switches JAX to float64."""
     text = PAGE.read_text(encoding="utf-8")
@@ -23,6 +26,6 @@ def test_snippets_run_in_order(tmp_path):
         lines[first:first + len(code)] = code
     script.write_text("\n".join(lines), encoding="utf-8")
     run = subprocess.run([sys.executable, "-W", "error::UserWarning", script],
-                         capture_output=True, text=True, timeout=600)
+                         capture_output=True, text=True, timeout=1200)
     assert run.returncode == 0, run.stderr
     assert "slope" in run.stdout

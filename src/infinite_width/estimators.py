@@ -3,8 +3,12 @@
 They go wherever scikit-learn takes a regressor: pipelines, grid searches, `clone`. Scale the
 columns first (`StandardScaler`), and set `noise`:
 
-    make_pipeline(StandardScaler(), NNGPRegressor(depth=2, noise=0.1)).fit(x, y)
+    model = make_pipeline(StandardScaler(), NNGPRegressor(depth=2, noise=0.1))
+    model.fit(x, y)  # x[n, d]; y[n] or y[n, outputs]
+    mean, deviation = model.predict(x_test, return_std=True)  # each like y
 
+The deviation is that of the function; a new observation adds the noise. A singular kernel matrix
+(repeated inputs without noise) is refused by `fit` with a ValueError that names the remedies.
 Kernels and solves are in float64 whatever JAX is set to, and that setting stays as it is. The
 rest of the package does not need scikit-learn.
 """
@@ -17,6 +21,7 @@ import numpy as np
 from jax.scipy.linalg import solve_triangular
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from infinite_width import _rounding, _validate, gaussian_process
@@ -35,6 +40,9 @@ def _float64():
 
 class _WideNetworkRegressor(RegressorMixin, BaseEstimator):
     _kernel: str  # which of the two kernels is inverted
+    # Nothing routes these, and their setters would stand in the reference.
+    __metadata_request__predict = {"return_std": UNUSED}
+    __metadata_request__score = {"sample_weight": UNUSED}
 
     def __init__(
         self,
