@@ -212,14 +212,6 @@ def bad_address(tmp_path_factory):
         yield where
 
 
-SETTLED = """async () => {
-    for (const image of document.images) image.loading = "eager";
-    await Promise.all([...document.images].map(image => image.decode().catch(() => {})));
-    if (window.MathJax?.startup?.promise) await MathJax.startup.promise;
-    await document.fonts.ready;
-}"""
-
-
 class Visit:
     """A page in the browser, with what went wrong while it loaded."""
 
@@ -237,7 +229,7 @@ class Visit:
         self.tab.on("pageerror", lambda error: self.faults.append(f"script error: {error}"))
         self.tab.on("response", self._response)
         self.tab.goto(url, wait_until="load")
-        self.tab.evaluate(SETTLED)
+        self.tab.evaluate(site_build.SETTLED)
         # Colours are judged where they end, not on their way.
         self.tab.add_style_tag(content="* { transition: none !important }")
 

@@ -18,15 +18,9 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from bookkit.chapters import SITE
-from bookkit.site import browser, chromium, serve
+from bookkit.site import SETTLED, browser, chromium, serve
 
 PIECE = 2000
-SETTLED = """async () => {
-    for (const image of document.images) image.loading = "eager";
-    await Promise.all([...document.images].map(image => image.decode().catch(() => {})));
-    if (window.MathJax?.startup?.promise) await MathJax.startup.promise;
-    await document.fonts.ready;
-}"""
 UNFOLD = """() => {
     for (const details of document.querySelectorAll("details")) details.open = true;
     for (const button of document.querySelectorAll(".toggle-button-hidden")) button.click();

@@ -28,6 +28,13 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
+# Run in a page: wait until pictures, mathematics and fonts are there.
+SETTLED = """async () => {
+    for (const image of document.images) image.loading = "eager";
+    await Promise.all([...document.images].map(image => image.decode().catch(() => {})));
+    if (window.MathJax?.startup?.promise) await MathJax.startup.promise;
+    await document.fonts.ready;
+}"""
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
