@@ -1,5 +1,7 @@
 """What several files of tests share, and which tests belong to which part of the suite."""
 
+import os
+
 import jaxtyping
 import pytest
 
@@ -7,7 +9,7 @@ from bookkit import annotations
 
 annotations.execute()  # before anything imports the package
 
-from bookkit.site import build  # noqa: E402
+from bookkit import site as website  # noqa: E402
 
 # Fixtures that need the built website; their tests belong to the part `site`.
 OF_THE_SITE = {"site", "browser"}
@@ -23,7 +25,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def site():
     """The folder of the website, built once for all tests that look at it."""
-    status, _, folder = build()
+    status, _, folder = website.build()
     if status:
         pytest.fail("the site does not build: tests/test_site.py says why", pytrace=False)
     return folder
@@ -40,3 +42,21 @@ def annotations_are_executed(request):
     jaxtyping.config.update("jaxtyping_disable", wrong)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless browser, closed with the module: its loop must not run under other tests."""
+    executable = website.chromium()
+    if executable is None:
+        message = website.NO_CHROMIUM
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    with website.browser(executable) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """Where the website is served."""
+    with website.serve(site) as where:
+        yield where

@@ -1,60 +1,20 @@
 """What leaves the screen: pages on paper, and what the copy button takes along."""
 
-import os
 from pathlib import Path
 
 import pytest
 import sphinx_copybutton
 import yaml
 
-from bookkit import chapters
-from bookkit import site as site_build
+from bookkit import chapters, contrast
 from bookkit.chapters import ROOT
 
 CHAPTERS = [f"book/{chapters.name_of(path)}" for path in chapters.paths()]
-# Text on white, since browsers print no backgrounds: its lowest contrast, WCAG's level AA.
-FAINT = """() => {
-    const light = (colour) => {
-        const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number);
-        return [r, g, b].map(v => (a * v + (1 - a) * 255) / 255)
-            .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-            .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-    };
-    const found = new Set();
-    const walker = document.createTreeWalker(
-        document.querySelector(".bd-article"), NodeFilter.SHOW_TEXT);
-    for (let node; (node = walker.nextNode());) {
-        const element = node.parentElement;
-        if (!node.data.trim() || !element.checkVisibility({ visibilityProperty: true }))
-            continue;
-        if (element.closest("mjx-assistive-mml, script, style, .headerlink")) continue;
-        const ratio = 1.05 / (light(getComputedStyle(element).color) + 0.05);
-        if (ratio < 4.5)
-            found.add(`${ratio.toFixed(2)} ${element.className}: ${node.data.trim().slice(0, 40)}`);
-    }
-    return [...found];
-}"""
 OPEN = """() => [...document.querySelectorAll("details:is(.folded-proof, .sd-dropdown)")]
     .map(fold => fold.querySelector("summary ~ *").checkVisibility())"""
 THEME = "theme => document.documentElement.dataset.theme === theme"
 SHUT = """() => [...document.querySelectorAll(".admonition.solution")]
     .map(box => box.classList.contains("toggle-hidden"))"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    executable = site_build.chromium()
-    if executable is None:
-        message = "no chromium on this machine: install it, or set CHROMIUM to its path"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
-    with site_build.browser(executable) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    with site_build.serve(site) as where:
-        yield where
 
 
 @pytest.fixture
@@ -79,10 +39,10 @@ def visit(browser, address):
 def test_paper_has_no_folds_and_no_dark_mode(visit, page):
     tab = visit(page, "dark")
     screen = tab.evaluate(OPEN), tab.evaluate(SHUT)
-    assert tab.evaluate(FAINT)  # the rule finds the dark page's text
+    assert contrast.faults(tab, paper=True)  # the rule finds the dark page's text
     tab.emulate_media(media="print")
     tab.wait_for_function(THEME, arg="light")
-    assert tab.evaluate(FAINT) == []
+    assert contrast.faults(tab, paper=True) == []
     assert all(tab.evaluate(OPEN)) and all(tab.evaluate(SHUT))
     tab.emulate_media(media="screen")
     tab.wait_for_function(THEME, arg="dark")

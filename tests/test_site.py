@@ -4,7 +4,6 @@ Each rule is a function that returns the faults that it finds. It is applied to 
 once to a bad page, where it has to find them.
 """
 
-import os
 import re
 from urllib.parse import unquote, urljoin, urlparse
 
@@ -12,6 +11,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+from bookkit import contrast
 from bookkit import site as site_build
 from bookkit.chapters import ROOT
 
@@ -189,22 +189,6 @@ def test_the_rules_find_the_faults_of_a_bad_page():
 
 
 @pytest.fixture(scope="module")
-def browser():
-    executable = site_build.chromium()
-    if executable is None:
-        message = site_build.NO_CHROMIUM
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
-    with site_build.browser(executable) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    with site_build.serve(site) as where:
-        yield where
-
-
-@pytest.fixture(scope="module")
 def bad_address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bad")
     (folder / "bad.html").write_text(BAD, "utf-8")
@@ -305,52 +289,6 @@ def overflow_faults(tab):
     }""")
 
 
-def contrast_faults(tab):
-    """Find text whose contrast with its background is below the 4.5 of WCAG's level AA."""
-    return tab.evaluate("""() => {
-        const canvas = document.createElement("canvas").getContext("2d", {
-            willReadFrequently: true, colorSpace: "srgb" });
-        const rgba = (colour) => {
-            canvas.clearRect(0, 0, 1, 1);
-            canvas.fillStyle = colour;
-            canvas.fillRect(0, 0, 1, 1);
-            const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
-            return [r, g, b, a / 255];
-        };
-        const over = (top, under) =>
-            [0, 1, 2].map(i => top[3] * top[i] + (1 - top[3]) * under[i]).concat(1);
-        const background = (element) => {
-            const layers = [];
-            for (let up = element; up; up = up.parentElement) {
-                const colour = rgba(getComputedStyle(up).backgroundColor);
-                layers.push(colour);
-                if (colour[3] === 1) break;
-            }
-            return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255, 1]);
-        };
-        const luminance = (colour) => colour.slice(0, 3).map(v => v / 255)
-            .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-            .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-        const faults = new Set();
-        const walker = document.createTreeWalker(
-            document.querySelector(".bd-article"), NodeFilter.SHOW_TEXT);
-        for (let node; (node = walker.nextNode());) {
-            const element = node.parentElement;
-            if (!node.data.trim() || !element.checkVisibility({ visibilityProperty: true }))
-                continue;
-            if (element.closest("mjx-assistive-mml, script, style, .headerlink")) continue;
-            const under = background(element);
-            const text = over(rgba(getComputedStyle(element).color), under);
-            const [low, high] = [luminance(under), luminance(text)].sort((a, b) => a - b);
-            const ratio = (high + 0.05) / (low + 0.05);
-            if (ratio < 4.5)
-                faults.add(`${ratio.toFixed(2)} ${element.tagName}.${element.className}: `
-                    + node.data.trim().slice(0, 40));
-        }
-        return [...faults].slice(0, 12);
-    }""")
-
-
 def player_faults(tab):
     """Find players whose picture does not change when their slider moves."""
     return tab.evaluate("""() => {
@@ -394,7 +332,7 @@ def test_page_in_the_browser(browser, address, page):
         for width, mode in VIEWS:
             visit.look(width, mode)
             assert overflow_faults(visit.tab) == [], f"{width} wide"
-            assert contrast_faults(visit.tab) == [], mode
+            assert contrast.faults(visit.tab) == [], mode
         assert visit.tab.evaluate("document.fonts.check('16px \"Source Serif 4\"')")
         assert player_faults(visit.tab) == []
         visit.look(*VIEWS[0])
@@ -424,7 +362,7 @@ def test_the_browser_rules_find_the_faults_of_a_bad_page(browser, bad_address):
         assert any("undefinedFunction" in fault for fault in visit.faults)
         assert len(maths_faults(visit.tab)) == 1
         assert overflow_faults(visit.tab)
-        assert any("faint" in fault for fault in contrast_faults(visit.tab))
+        assert any("faint" in fault for fault in contrast.faults(visit.tab))
         assert player_faults(visit.tab)
         assert len(fold_faults(visit.tab)) == 1
         visit.look(390, "dark")
