@@ -17,6 +17,7 @@ from pathlib import Path
 import nox
 
 from bookkit.environments import find_python
+from bookkit.suite import package_tests
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 ROWS = [("environment", "x64", "python", "jax", "numpy", "passed", "failed", "skipped", "seconds")]
@@ -29,12 +30,6 @@ nox.options.error_on_missing_interpreters = False
 for version in PYTHONS:  # pyenv's shims hide Pythons that it has not switched on
     if found := find_python(version):
         os.environ["PATH"] = f"{Path(found).parent}{os.pathsep}{os.environ['PATH']}"
-
-
-def package_tests():
-    """tests/test_<module>.py of each module."""
-    names = (f"test_{module.stem}.py" for module in Path("src/infinite_width").glob("*.py"))
-    return sorted(str(path) for name in names if (path := Path("tests", name)).exists())
 
 
 def check(session, x64, *options):

@@ -49,6 +49,6 @@ def test_the_copy_is_made_once(tmp_path, monkeypatch):
     path.write_text("mine")
     edition.write_text("second")
     assert lab.notebook(lab.FIRST).read_text() == "mine"
-    assert lab.notebook(lab.FIRST, source=True) == chapters.paths([lab.FIRST])[0]
+    assert lab.notebook(lab.FIRST, source=True) == chapters.path_of(lab.FIRST)
     with pytest.raises(ValueError, match="got 'absent'"):
         lab.notebook("absent")

@@ -6,8 +6,8 @@ from functools import cache
 import nbformat
 import pytest
 
-from bookkit import repository, run_times
 from bookkit import rules as notebooks
+from bookkit import run_times
 from bookkit.cards import EXERCISE
 from infinite_width import exercises
 
@@ -196,9 +196,3 @@ def test_every_exercise_of_the_list_is_in_one_chapter():
             for id in {i for c in notebooks.code_cells(notebooks.read(path))
                        for i in notebooks.EXERCISE.findall(c.source)}]
     assert sorted(used) == sorted(exercises.load())
-
-
-def test_addresses_agree():
-    found = repository.addresses()
-    assert len(found) == 1 + len(notebooks.CHAPTERS)
-    assert len(set(found.values())) == 1 and found["_config.yml"].startswith("https://")

@@ -146,21 +146,17 @@ def tangent_kernels(count: int, width: int, rounds: int) -> None:
     )
 
 
-def main(argv: list[str] | None = None) -> None:
+def main() -> None:
     """Print all tables; sizes and the number of rounds are options."""
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=2000, help="inputs of the kernels")
     parser.add_argument("--members", type=int, default=150, help="networks in the ensemble")
     parser.add_argument("--width", type=int, default=512, help="of the network's hidden layers")
     parser.add_argument("--rounds", type=int, default=7)
-    options = parser.parse_args(argv)
+    options = parser.parse_args()
     device = jax.devices()[0]
     print(f"jax {jax.__version__} on {device.platform} ({device.device_kind})")
     with jax.enable_x64(True):
         kernels(options.count, options.rounds)
     ensemble(options.members, options.rounds)
     tangent_kernels(100, options.width, options.rounds)
-
-
-if __name__ == "__main__":
-    main()

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-CLAIM = "application/vnd.infinite-width.claim+json"
-EXERCISE = "application/vnd.infinite-width.exercise+json"
-NUMBER = "application/vnd.infinite-width.number+json"
+from infinite_width.claims import MIME as CLAIM
+from infinite_width.exercises import MIME as EXERCISE
+from infinite_width.prose import MIME as NUMBER
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Where the book's files are, and which chapters there are."""
 
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 import nbformat
@@ -15,23 +16,41 @@ METADATA = {
 """What a chapter says about itself: nothing of the machine that it was executed on."""
 
 
-def paths(names: tuple[str, ...] | list[str] = ()) -> list[Path]:
-    """The notebooks of these chapters, or of the whole book.
+def paths() -> list[Path]:
+    """The notebooks of the whole book."""
+    return sorted(p for p in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+
+
+def path_of(name: str) -> Path:
+    """The notebook of a chapter.
 
     Args:
-        names: Chapters by their path below ``book/``, such as "gp_limit/random_networks".
+        name: Its path below ``book/``, such as "gp_limit/random_networks".
 
     Raises:
         ValueError: There is no such chapter.
     """
-    if not names:
-        return sorted(p for p in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
-    found = [BOOK / f"{name.removesuffix('.ipynb').removeprefix('book/')}.ipynb" for name in names]
-    for path in found:
-        if not path.exists():
-            known = ", ".join(name_of(path) for path in paths())
-            raise ValueError(f"expected one of the chapters {known}; got {name_of(path)!r}")
-    return found
+    path = BOOK / f"{name.removesuffix('.ipynb').removeprefix('book/')}.ipynb"
+    if not path.exists():
+        known = ", ".join(map(name_of, paths()))
+        raise ValueError(f"expected one of the chapters {known}; got {name_of(path)!r}")
+    return path
+
+
+def parsed(parser: ArgumentParser) -> Namespace:
+    """What a command line says that may name chapters; `chapter` is their paths, or all."""
+    def known(name: str) -> Path:
+        try:
+            return path_of(name)
+        except ValueError as error:
+            raise ArgumentTypeError(str(error)) from None
+
+    parser.add_argument("chapter", nargs="*", type=known,
+                        help="such as gp_limit/random_networks; without any, all")
+    options = parser.parse_args()
+    options.all_chapters = not options.chapter
+    options.chapter = options.chapter or paths()
+    return options
 
 
 def name_of(path: Path) -> str:

@@ -27,8 +27,8 @@ from bookkit.environments import (
     find_python,
     installed_versions,
     run,
-    say,
 )
+from bookkit.words import say
 
 PYTHONS = (PINS["python"], "3.12")  # Colab's own first
 COLAB = PINS["packages"]

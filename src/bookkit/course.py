@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from bookkit.words import count
+
 PERIODS = {"twelve_weeks": ("Week", "minutes_per_week"), "two_days": ("Day", "minutes_per_day")}
 
 
@@ -72,11 +74,6 @@ def parse(text: str) -> Course:
         return Course(**{**data, "chapters": entries})
     except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"course.yml: {type(error).__name__}: {error}") from None
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun."""
-    return f"{number} {noun}" + "s" * (number != 1)
 
 
 def summary(course: Course, plan: str, exist: set[str]) -> str:

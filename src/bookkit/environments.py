@@ -20,11 +20,6 @@ class Failure(Exception):
     """An environment could not be made."""
 
 
-def say(text: str) -> None:
-    """Print at once, also into a pipe."""
-    print(text, flush=True)
-
-
 def clean_environment() -> dict[str, str]:
     """The variables of this process, without those that show its packages to other Pythons."""
     return {k: v for k, v in os.environ.items() if k not in CLEAN}

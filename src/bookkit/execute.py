@@ -21,6 +21,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from bookkit import cards, chapters, run_times, runner
+from bookkit.words import say
 
 COPIES = chapters.ROOT / "_build" / "executed"
 
@@ -29,11 +30,6 @@ def progress(index: int, count: int) -> None:
     """Say which cell runs, to somebody who watches."""
     if sys.stdout.isatty():
         print(f"\r  cell {index + 1} of {count} ", end="", flush=True)
-
-
-def say(text: str) -> None:
-    """Print a line, over that of the progress."""
-    print(f"\r{text}" if sys.stdout.isatty() else text, flush=True)
 
 
 def tidy(notebook: NotebookNode) -> None:
@@ -92,17 +88,15 @@ def summary(notebook: NotebookNode) -> str:
 def main() -> int:
     """Execute the chapters that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("chapter", nargs="*")
     parser.add_argument("--keep-going", action="store_true", help="run to the end past failures")
     parser.add_argument("--times", action="store_true", help="store run times, write the headers")
-    options = parser.parse_args()
-    try:
-        paths = chapters.paths(options.chapter)
-        if options.times:
+    options = chapters.parsed(parser)
+    if options.times:
+        try:
             run_times.use_two_cores()
-    except ValueError as error:
-        sys.exit(str(error))
-    done, broken = 0, 0
+        except ValueError as error:
+            sys.exit(str(error))
+    paths, done, broken = options.chapter, 0, 0
     try:
         for path in paths:
             fine = _one(path, options)

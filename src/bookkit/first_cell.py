@@ -133,8 +133,7 @@ def write(path: Path, address: str) -> bool:
 def main() -> int:
     """Write the cell into the chapters that the command line names, or into all."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("chapter", nargs="*", help="such as gp_limit/random_networks")
-    for path in chapters.paths(parser.parse_args().chapter):
+    for path in chapters.parsed(parser).chapter:
         changed = write(path, repository.configured())
         print(f"{chapters.name_of(path)}: {'written' if changed else 'as it was'}")
     return 0

@@ -57,7 +57,7 @@ def notebook(name: str, *, source: bool = False) -> Path:
     Raises:
         ValueError: There is no such chapter, or the editions were not made.
     """
-    [chapter] = chapters.paths([name])
+    chapter = chapters.path_of(name)
     name = chapters.name_of(chapter)
     if source:
         return chapter

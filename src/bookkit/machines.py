@@ -10,7 +10,6 @@ error, or to fewer digits. The exit code is 1 if anything differs.
 import argparse
 import copy
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bookkit import chapters, comparison, execute, suite
+from bookkit.words import say
 
 
 class Machine(NamedTuple):
@@ -67,32 +67,27 @@ def chapter_problems(machine: Machine, path: Path) -> list[str]:
         seconds, wrong = execute.execute(fresh, path.parent, keep_going=True,
                                          environment=os.environ | dict(machine.environment))
     found = [*wrong, *comparison.differences(fresh, stored)]
-    execute.say(f"{chapters.name_of(path)}: {len(found)} differences, {seconds:.0f} s")
+    say(f"{chapters.name_of(path)}: {len(found)} differences, {seconds:.0f} s")
     return found
 
 
 def main() -> int:
     """Run what the command line names on each imitated machine."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("chapter", nargs="*", help="without any: the package's tests and all")
     parser.add_argument("--only", choices=MACHINES, help="leave out the other machines")
-    options = parser.parse_args()
-    try:
-        paths = chapters.paths(options.chapter)
-    except ValueError as error:
-        sys.exit(str(error))
+    options = chapters.parsed(parser)
     found: list[str] = []
     try:
         for name, machine in MACHINES.items():
             if options.only in (None, name):
-                execute.say(f"\n{name} ({' '.join(machine.environment.values())})")
-                problems = [] if options.chapter else package_problems(machine)
-                for path in paths:
+                say(f"\n{name} ({' '.join(machine.environment.values())})")
+                problems = package_problems(machine) if options.all_chapters else []
+                for path in options.chapter:
                     problems += [f"{chapters.name_of(path)}, {sentence}"
                                  for sentence in chapter_problems(machine, path)]
                 found += [f"{name}: {sentence}" for sentence in problems]
     except KeyboardInterrupt:
-        execute.say("Interrupted; this is what was found until then.")
+        say("Interrupted; this is what was found until then.")
         found.append("not everything was run")
     print("\n".join(["", *found]) if found else "\nNothing differs.")
     return int(bool(found))

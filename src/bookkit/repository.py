@@ -18,7 +18,6 @@ from bookkit.chapters import ROOT
 GITHUB = "https://github.com/"
 CONFIG = re.compile(r"(?m)^  url: (https://\S+)$")
 SITE = re.compile(r"(?m)^  baseurl: (https://\S+)$")
-INSTALL = re.compile(r'REPOSITORY = "([^"]*)"')
 PAGES = ("*.md", "*.cff", "*.toml", "*.yml", "book/**/*.md", ".github/**/*.md", ".github/**/*.yml")
 PART = r"[\w.~-]+"
 FORMS = re.compile(
@@ -75,16 +74,6 @@ def configured() -> str:
 def configured_site() -> str:
     """The website's address in ``_config.yml``."""
     return SITE.search((ROOT / "_config.yml").read_text("utf-8"))[1]
-
-
-def addresses() -> dict[str, str | None]:
-    """The address in ``_config.yml`` and in each chapter's install cell, by place."""
-    found = {"_config.yml": configured()}
-    for path in chapters.paths():
-        source = "\n".join(c.source for c in chapters.read(path).cells)
-        match = INSTALL.search(source)
-        found[path.stem] = match[1] if match else None
-    return found
 
 
 def rewritten(text: str, old: tuple[str, str], new: tuple[str, str]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bookkit import cards, chapters, execute, runner
+from bookkit.words import say
 
 HEAD = f"{'claim':<44} {'held':>6} {'mean':>12} {'sd':>10} {'error':>10}"
 
@@ -49,21 +50,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5, help="how many seeds")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
-    parser.add_argument("chapter", nargs="*")
-    options = parser.parse_args()
+    options = chapters.parsed(parser)
     measured: dict[str, list[cards.Measurement]] = {}
     failures, status = [], 0
     try:
-        for path in chapters.paths(options.chapter):
+        for path in options.chapter:
             name = chapters.name_of(path)
             for seed in range(options.first, options.first + options.seeds):
                 seconds, found, wrong = run(path, seed)
-                execute.say(f"{name}: seed {seed} ran in {seconds:.0f} s")
+                say(f"{name}: seed {seed} ran in {seconds:.0f} s")
                 failures += [f"{name}, seed {seed}: {sentence}" for sentence in wrong]
                 for card in found:
                     measured.setdefault(card.id, []).append(card)
     except KeyboardInterrupt:
-        execute.say("Interrupted; this is what was measured until then.")
+        say("Interrupted; this is what was measured until then.")
         status = 130
     print("\n".join(["", table(measured), *failures]))
     held = all(card.holds for found in measured.values() for card in found)

@@ -175,13 +175,8 @@ def teaching_problems(notebook):
 def main():
     """Say what breaks a rule in these chapters, or in all; exit code 1 if anything does."""
     parser = argparse.ArgumentParser(description="Say which rules the chapters break.")
-    parser.add_argument("chapters", nargs="*", metavar="CHAPTER")
     fine = True
-    try:
-        paths = chapters.paths(parser.parse_args().chapters)
-    except ValueError as error:
-        parser.error(str(error))
-    for path in paths:
+    for path in chapters.parsed(parser).chapter:
         notebook = read(path)
         name = chapters.name_of(path)
         found = [*problems(notebook), *exercise_problems(notebook), *teaching_problems(notebook)]

@@ -19,7 +19,7 @@ import nbformat
 from docutils import nodes
 from nbformat import NotebookNode
 
-from bookkit.chapters import tags
+from bookkit.chapters import METADATA, tags
 from bookkit.editions.plain_markdown import Writer, quote
 from bookkit.first_cell import INSTALL
 
@@ -177,6 +177,5 @@ def make(
     colab = {"provenance": [], "toc_visible": True}
     if folded:
         colab["collapsed_sections"] = [cell["id"] for cell in folded]
-    metadata = {"kernelspec": notebook.metadata["kernelspec"],
-                "language_info": {"name": "python"}, "colab": colab}
-    return nbformat.v4.new_notebook(cells=kept, metadata=copy.deepcopy(metadata))
+    metadata = copy.deepcopy(METADATA) | {"colab": colab}
+    return nbformat.v4.new_notebook(cells=kept, metadata=metadata)

@@ -29,6 +29,12 @@ def git(*arguments: str) -> str | None:
     return run.stdout.strip()
 
 
+def head() -> str | None:
+    """The commit that is checked out, or None."""
+    # A folder above may be a repository too, of something else.
+    return git("rev-parse", "HEAD") if git("rev-parse", "--show-prefix") == "" else None
+
+
 @cache
 def origin(branch: str = "main") -> Origin:
     """Where editions come from.
@@ -36,9 +42,8 @@ def origin(branch: str = "main") -> Origin:
     Args:
         branch: What to install where there is no commit.
     """
-    # A folder above may be a repository too, of something else.
-    own = git("rev-parse", "--show-prefix") == ""
-    commit = (git("rev-parse", "HEAD") if own else None) or os.environ.get("GITHUB_SHA")
+    own = head()
+    commit = own or os.environ.get("GITHUB_SHA")
     if commit is None:
         return Origin(branch, (f"There is no git repository, so the editions install the branch "
                                f"{branch}, which changes.",))

@@ -8,6 +8,8 @@ from urllib.parse import urlparse
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from bookkit.chapters import tags
+
 FENCE = re.compile(r"^(?:> ?)*(`{3,})(?!\{)[^\n]*\n.*?^(?:> ?)*\1`*\s*$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 MATHS = re.compile(r"\$\$.+?\$\$|(?<![\\$])\$[^$]+?(?<!\\)\$", re.DOTALL)
@@ -32,11 +34,6 @@ SYNTAX = {
     "HTML that Colab drops": r"<(?:script|style|iframe)\b| (?:class|id|onclick)=",
 }
 LINK = re.compile(r"\]\(([^)\s]*)")
-
-
-def tags(cell):
-    """A cell's tags."""
-    return cell.metadata.get("tags", [])
 
 
 def myst_in(text):

@@ -3,7 +3,6 @@
 import argparse
 import os
 import re
-import subprocess
 import sys
 import threading
 import traceback
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from bookkit.chapters import ROOT, code_cells
+from bookkit.chapters import code_cells
+from bookkit.editions import origin
 from bookkit.grading import catalogue, process, report, sandbox, submissions
 from bookkit.grading.catalogue import Chapter
 from bookkit.grading.report import Graded
@@ -28,15 +28,6 @@ network:
 Install bubblewrap (Debian, Ubuntu: apt install bubblewrap). Ubuntu from 23.10 on also has to allow
 it, sysctl kernel.apparmor_restrict_unprivileged_userns=0. Elsewhere, grade in a container or a
 virtual machine. If you trust everybody who wrote them: make grade TRUST=1, or --trust."""
-
-
-def our_commit() -> str:
-    """The commit that this machine grades with, "" if there is none."""
-    command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
 
 
 def assign(found: Sequence[Submission], known: Mapping[str, Chapter], given: str | None
@@ -53,7 +44,7 @@ def assign(found: Sequence[Submission], known: Mapping[str, Chapter], given: str
 
 
 def notes_before(one: Submission, chapter: Chapter | None, known: Mapping[str, Chapter],
-                 several: Mapping[tuple, int], ours: str) -> list[str]:
+                 several: Mapping[tuple, int], ours: str | None) -> list[str]:
     """What can be said of a submission without running it."""
     notes = [one.problem] if one.problem else []
     if chapter is None:
@@ -117,7 +108,7 @@ def run(folder: Path, found: Sequence[Submission], aside: Sequence[str],
     """Grade all, print and write what comes as it comes; the exit code."""
     several = Counter((one.student, chapter.name) for one in found
                       if one.notebook and (chapter := chapters[one.name]))
-    ours, width = our_commit(), min(60, max(len(one.name) for one in found))
+    ours, width = origin.head(), min(60, max(len(one.name) for one in found))
     done: dict[str, Graded] = {}
     failures, stop = 0, threading.Event()
     pool = ThreadPoolExecutor(jobs)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bookkit.words import count
+
 MEANING = {"✓": "right", "✗": "wrong", "○": "open", "!": "did not run", "–": "missing"}
 MARK = {meaning: mark for mark, meaning in MEANING.items()}
 OF_STATE = {"ok": "right", "wrong": "wrong", "open": "open"}
@@ -120,19 +122,15 @@ def summary(everything: Sequence[Graded], aside: Sequence[str]) -> list[str]:
     """The last lines: how many ran, how the class did in each exercise, what was left aside."""
     ran = Counter(graded.ran for graded in everything)
     lines = ["", ", ".join(f"{mark} {meaning}" for mark, meaning in MEANING.items()), ""]
-    lines.append(f"{_count(len(everything), 'notebook')} of "
-                 f"{_count(len({g.student for g in everything}), 'student')}: "
+    lines.append(f"{count(len(everything), 'notebook')} of "
+                 f"{count(len({g.student for g in everything}), 'student')}: "
                  + ", ".join(f"{n} {what}" for what, n in sorted(ran.items())) + ".")
     for chapter in sorted({graded.chapter for graded in everything} - {""}):
         of_it = [graded for graded in everything if graded.chapter == chapter]
         right = Counter(id for g in of_it for id, result in g.results.items() if result == "right")
-        lines.append(f"{chapter}: right in {_count(len(of_it), 'notebook')}: "
+        lines.append(f"{chapter}: right in {count(len(of_it), 'notebook')}: "
                      + ", ".join(f"{id} {right[id]}" for id in of_it[0].results))
     if aside:
         shown = aside[:10] + ([f"and {len(aside) - 10} more"] if len(aside) > 10 else [])
         lines.append(f"Left aside: {', '.join(shown)}.")
     return lines
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from bookkit import cards
+from bookkit.words import count
 from infinite_width import typeset
 from infinite_width.claims import Claim, number, parse
 
@@ -62,17 +63,12 @@ def notebook_title(notebook: dict[str, Any], default: str) -> str:
     return default
 
 
-def plural(count: int, noun: str) -> str:
-    """Write a count with its noun."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def summary(claims: int, chapters: int, measured: list[str]) -> str:
     """Write the line above the ledger, from the claims that have been measured."""
     if not claims:
         return "The book makes no claim yet."
     held = sum(not value.startswith("✗") for value in measured)
-    line = f"The book makes {plural(claims, 'claim')} in {plural(chapters, 'chapter')}. "
+    line = f"The book makes {count(claims, 'claim')} in {count(chapters, 'chapter')}. "
     if held == claims:
         return line + "In the stored run every one of them held."
     line += f"In the stored run {held} held, {len(measured) - held} did not, "
