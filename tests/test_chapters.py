@@ -6,11 +6,9 @@ import pytest
 
 from bookkit import chapters, comparison, execute
 
-PATHS = chapters.paths()
-
 
 @pytest.mark.chapter
-@pytest.mark.parametrize("path", PATHS, ids=map(chapters.name_of, PATHS))
+@pytest.mark.parametrize("path", chapters.paths(), ids=chapters.name_of)
 def test_a_fresh_run_says_what_is_stored(path):
     stored = chapters.read(path)
     fresh = copy.deepcopy(stored)

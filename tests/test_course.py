@@ -9,9 +9,9 @@ import yaml
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
+from bookkit import chapters, rules
 from bookkit import course as syllabus
 from bookkit import prerequisite_graph as graph
-from bookkit import rules as notebooks
 from bookkit.chapters import ROOT
 
 TEXT = (ROOT / "book/course.yml").read_text("utf-8")
@@ -22,11 +22,11 @@ LISTED = {
     for part in TOC["parts"]
     for chapter in part["chapters"]
 }
-EXIST = {name for name in notebooks.NAMES if name in LISTED}
+EXIST = {name for name in chapters.names() if name in LISTED}
 
 
 def chapter(name):
-    return notebooks.read(ROOT / f"book/{name}.ipynb")
+    return chapters.read(chapters.path_of(name))
 
 
 # ---- The rules ----
@@ -103,18 +103,18 @@ def test_every_chapter_of_the_book_is_in_the_course():
 
 @pytest.mark.parametrize("name", sorted(EXIST))
 def test_a_chapter_has_its_title_and_its_minutes(name):
-    prose = notebooks.text(chapter(name))
+    prose = rules.text(chapter(name))
     assert re.search(r"^# +(.+)$", prose, re.MULTILINE)[1].strip() == COURSE.chapters[name].title
-    assert notebooks.minutes(chapter(name)) == COURSE.chapters[name].minutes
+    assert rules.minutes(chapter(name)) == COURSE.chapters[name].minutes
 
 
 @pytest.mark.parametrize("name", sorted(EXIST))
 def test_what_a_chapter_says_it_needs_comes_before_it(name):
     labels = {}
     for other in EXIST:
-        first = re.search(r"^\((.+)\)=\n# ", notebooks.text(chapter(other)), re.MULTILINE)
+        first = re.search(r"^\((.+)\)=\n# ", rules.text(chapter(other)), re.MULTILINE)
         labels[first[1]] = other
-    prose = notebooks.text(chapter(name))
+    prose = rules.text(chapter(name))
     need = re.search(r"^\*\*You need\*\*.*$", prose, re.MULTILINE)[0]
     linked = {labels[label] for label in re.findall(r"\{ref\}`[^<`]*<([\w-]+)>`", need)
               if label in labels}

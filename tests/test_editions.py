@@ -12,8 +12,7 @@ import yaml
 from bs4 import BeautifulSoup
 from docutils import nodes
 
-from bookkit import first_cell, repository
-from bookkit import rules as notebooks
+from bookkit import chapters, first_cell, repository
 from bookkit import site as site_build
 from bookkit.chapters import ROOT
 from bookkit.editions import extension, rules
@@ -23,6 +22,7 @@ from bookkit.editions.markdown_lines import Unknown
 from bookkit.editions.plain_markdown import Writer, rows
 from bookkit.environments import name_of
 
+NAMES = chapters.names()
 EDITIONS = ("colab", "student", "instructor")
 
 
@@ -39,14 +39,14 @@ def commit(folder):
 
 @pytest.fixture(scope="module")
 def edition(folder):
-    return lambda kind, name: notebooks.read(folder / kind / f"{name}.ipynb")
+    return lambda kind, name: chapters.read(folder / kind / f"{name}.ipynb")
 
 
-each = pytest.mark.parametrize("name", notebooks.NAMES)
+each = pytest.mark.parametrize("name", NAMES)
 
 
 def chapter(name):
-    return notebooks.read(notebooks.BOOK / f"{name}.ipynb")
+    return chapters.read(chapters.path_of(name))
 
 
 def prose(notebook):
@@ -55,7 +55,7 @@ def prose(notebook):
 
 def outputs(notebook, tag=None):
     return [c.outputs for c in notebook.cells if c.cell_type == "code" and c.source.strip()
-            and (tag is None or tag in rules.tags(c))]
+            and (tag is None or tag in chapters.tags(c))]
 
 
 # ---- What must not be seen ----
@@ -93,13 +93,13 @@ def test_no_myst_is_left(edition, kind, name):
     ("| a | b |\n| 1 | 2 |", "a table"),
 ])
 def test_the_scan_finds_what_is_planted(edition, planted, found):
-    notebook = edition("colab", notebooks.NAMES[0])
+    notebook = edition("colab", NAMES[0])
     notebook.cells[4:4] = [nbformat.v4.new_markdown_cell(planted)]
     assert any(fault.startswith(found) for fault in rules.faults(notebook))
 
 
 def test_the_scan_finds_the_syntax_of_the_chapters_themselves():
-    for name in notebooks.NAMES:
+    for name in NAMES:
         seen = {fault.partition(":")[0] for fault in rules.faults(chapter(name))}
         assert {"a role", "a directive", "an option", "a label"} <= seen
 
@@ -180,9 +180,9 @@ def test_the_student_edition_has_stubs_and_no_solutions(edition, name):
     assert stubs[1] >= 4 and len(outputs(notebook, "exercise")) == stubs[1]
     assert not any(outputs(notebook, "exercise")) and not outputs(notebook, "solution")
     kept = [c.outputs for c in source.cells if c.cell_type == "code" and c.source.strip()
-            and not {"exercise", "solution"} & set(rules.tags(c))]
+            and not {"exercise", "solution"} & set(chapters.tags(c))]
     assert [c.outputs for c in notebook.cells if c.cell_type == "code"
-            and "exercise" not in rules.tags(c)] == kept
+            and "exercise" not in chapters.tags(c)] == kept
     assert "Solution to" not in prose(notebook)
     assert len(prose(notebook)) < len(prose(edition("colab", name)))
 
@@ -210,15 +210,16 @@ def test_solutions_are_folded_for_readers_and_open_for_instructors(edition, name
 
 @each
 def test_teaching_notes_are_for_instructors(edition, name):
-    notes = [c.source for c in chapter(name).cells if "instructor" in rules.tags(c)]
-    shown = [c.source for c in edition("instructor", name).cells if "instructor" in rules.tags(c)]
+    notes = [c.source for c in chapter(name).cells if "instructor" in chapters.tags(c)]
+    shown = [c.source for c in edition("instructor", name).cells
+             if "instructor" in chapters.tags(c)]
     assert [re.sub(r"(?m)^> ?", "", text) for text in shown] == notes
     for kind in ("colab", "student"):
         assert "Teaching note" not in nbformat.writes(edition(kind, name))
 
 
 def test_a_fold_that_swallows_what_follows_is_found(edition):
-    notebook = edition("colab", notebooks.NAMES[0])
+    notebook = edition("colab", NAMES[0])
     exercises = [c for c in notebook.cells if c.source.startswith("### Exercise")]
     notebook.cells.remove(exercises[-1])
     assert any("folded" in fault for fault in rules.unfolded_solutions(notebook))
@@ -228,7 +229,7 @@ def test_a_fold_that_swallows_what_follows_is_found(edition):
 def test_the_same_input_gives_the_same_bytes(folder):
     again = site_build.build(seed=7).folder / "editions"
     names = sorted(path.relative_to(folder) for path in folder.rglob("*.ipynb"))
-    assert len(names) == len(EDITIONS) * len(notebooks.NAMES)
+    assert len(names) == len(EDITIONS) * len(NAMES)
     assert [n for n in names if (folder / n).read_bytes() != (again / n).read_bytes()] == []
 
 

@@ -12,14 +12,15 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from bookkit import cards, colab, environments, runner
-from bookkit import rules as notebooks
+from bookkit import cards, chapters, colab, environments, runner
 from bookkit.editions import rules
 from bookkit.environments import Failure, installed_versions
+from bookkit.rules import EXERCISE, claims_checked
+
+NAMES = chapters.names()
 
 # One student edition runs on every change, as the chapters do; the others every week.
-RUN = [notebooks.NAMES[0], *(pytest.param(name, marks=pytest.mark.weekly)
-                             for name in notebooks.NAMES[1:])]
+RUN = [NAMES[0], *(pytest.param(name, marks=pytest.mark.weekly) for name in NAMES[1:])]
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +37,15 @@ def errors(notebook):
 
 def stubs(name):
     """The exercises of a chapter that have a check."""
-    source = notebooks.read(notebooks.BOOK / f"{name}.ipynb")
-    return {id for code in rules.code(source) for id in notebooks.EXERCISE.findall(code)}
+    source = chapters.read(chapters.path_of(name))
+    return {id for code in rules.code(source) for id in EXERCISE.findall(code)}
 
 
 def run(path, folder):
     """Run a notebook in the book's environment, in an empty folder, past errors."""
     copy = folder / path.name
     copy.write_bytes(path.read_bytes())
-    notebook = notebooks.read(copy)
+    notebook = chapters.read(copy)
     runner.run(notebook, folder, allow_errors=True)
     return notebook
 
@@ -54,12 +55,12 @@ def test_the_student_edition_runs_and_every_check_rejects_its_stub(folder, name,
     notebook = run(folder / "student" / f"{name}.ipynb", tmp_path)
     assert errors(notebook) == []
     assert cards.exercises(notebook, "exercise") == dict.fromkeys(stubs(name), "open")
-    source = notebooks.read(notebooks.BOOK / f"{name}.ipynb")
-    assert colab.claims(notebook) == dict.fromkeys(notebooks.claims_checked(source), True)
+    source = chapters.read(chapters.path_of(name))
+    assert colab.claims(notebook) == dict.fromkeys(claims_checked(source), True)
 
 
 @pytest.mark.weekly  # its code is the chapter's, which runs on every change
-@pytest.mark.parametrize("name", notebooks.NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_instructor_edition_runs_and_every_check_accepts_its_solution(folder, name, tmp_path):
     notebook = run(folder / "instructor" / f"{name}.ipynb", tmp_path)
     assert errors(notebook) == []
@@ -67,11 +68,11 @@ def test_the_instructor_edition_runs_and_every_check_accepts_its_solution(folder
     assert cards.exercises(notebook, "solution") == dict.fromkeys(stubs(name), "ok")
 
 
-@pytest.mark.parametrize("name", notebooks.NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_colab_and_instructor_editions_have_the_same_code(folder, name):
-    sources = {kind: rules.code(notebooks.read(folder / kind / f"{name}.ipynb"))
+    sources = {kind: rules.code(chapters.read(folder / kind / f"{name}.ipynb"))
                for kind in ("colab", "instructor")}
-    source = notebooks.read(notebooks.BOOK / f"{name}.ipynb")
+    source = chapters.read(chapters.path_of(name))
     assert sources["colab"][1:] == rules.code(source, ["instructor"])[1:]
     assert sources["instructor"][1:] == rules.code(source)[1:]
     assert sources["colab"][0] == sources["instructor"][0]
@@ -94,13 +95,13 @@ def address():
 
 
 @pytest.mark.weekly
-@pytest.mark.parametrize("name", notebooks.NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_colab_edition_runs_with_the_versions_of_colab(folder, python, address, name):
     path = folder / "colab" / f"{name}.ipynb"
     held, _, faults = colab.check(path, python, address)
     assert faults == []
-    source = notebooks.read(notebooks.BOOK / f"{name}.ipynb")
-    assert held == set(notebooks.claims_checked(source))
+    source = chapters.read(chapters.path_of(name))
+    assert held == set(claims_checked(source))
 
 
 @pytest.mark.weekly
@@ -134,11 +135,11 @@ def test_a_plain_jupyter_gets_what_the_chapters_import(folder, address, tmp_path
     environments.run(sys.executable, "-m", "venv", tmp_path / "plain")
     python = tmp_path / "plain/bin/python"
     environments.run(python, "-m", "pip", "install", "--quiet", "ipykernel")
-    editions = [notebooks.read(folder / f"student/{name}.ipynb") for name in notebooks.NAMES]
+    editions = [chapters.read(folder / f"student/{name}.ipynb") for name in NAMES]
     imports = {ast.unparse(node) for edition in editions
-               for cell in notebooks.code_cells(edition)[1:] for node in ast.parse(cell.source).body
+               for cell in chapters.code_cells(edition)[1:] for node in ast.parse(cell.source).body
                if isinstance(node, ast.Import | ast.ImportFrom)}
-    notebook = notebooks.read(folder / "student/ntk/trained_ensembles.ipynb")
+    notebook = chapters.read(folder / "student/ntk/trained_ensembles.ipynb")
     assert "neural_tangents" in notebook.cells[0].source
     notebook.cells[1:] = [nbformat.v4.new_code_cell(source) for source in sorted(imports)]
     colab.execute(notebook, python, address)

@@ -6,44 +6,43 @@ from functools import cache
 import nbformat
 import pytest
 
-from bookkit import rules as notebooks
-from bookkit import run_times
+from bookkit import chapters, rules, run_times
 from bookkit.cards import EXERCISE
 from infinite_width import exercises
 
 
-@pytest.mark.parametrize("path", notebooks.CHAPTERS, ids=notebooks.NAMES)
+@pytest.mark.parametrize("path", chapters.paths(), ids=chapters.name_of)
 def test_chapter(path):
-    chapter = notebooks.read(path)
-    assert notebooks.problems(chapter) == []
-    assert notebooks.exercise_problems(chapter) == []
+    chapter = chapters.read(path)
+    assert rules.problems(chapter) == []
+    assert rules.exercise_problems(chapter) == []
 
 
-@pytest.mark.parametrize("path", notebooks.CHAPTERS, ids=notebooks.NAMES)
+@pytest.mark.parametrize("path", chapters.paths(), ids=chapters.name_of)
 def test_chapter_has_teaching_notes(path):
-    assert notebooks.teaching_problems(notebooks.read(path)) == []
+    assert rules.teaching_problems(chapters.read(path)) == []
 
 
 @pytest.mark.skipif(not run_times.FILE.exists(), reason="no run time was measured: TIMES=1")
 def test_chapters_give_the_run_times_that_were_measured():
     times = run_times.load()
-    assert [problem for path, name in zip(notebooks.CHAPTERS, notebooks.NAMES)
-            for problem in run_times.problems(name, notebooks.read(path), times)] == []
+    assert [problem for path, name in zip(chapters.paths(), chapters.names())
+            for problem in run_times.problems(name, chapters.read(path), times)] == []
 
 
 def test_there_are_chapters():
-    assert notebooks.CHAPTERS
+    assert chapters.paths()
 
 
 @cache
 def good():
-    return notebooks.read(notebooks.CHAPTERS[0])
+    return chapters.read(chapters.paths()[0])
 
 
 def spoil(change):
     chapter = copy.deepcopy(good())
-    change(chapter, notebooks.code_cells(chapter))
-    return notebooks.problems(chapter) + notebooks.exercise_problems(chapter)
+    change(chapter, chapters.code_cells(chapter))
+    return rules.problems(chapter) + rules.exercise_problems(chapter)
 
 
 def stderr(chapter, cells):
@@ -67,7 +66,7 @@ def bare_player(chapter, cells):
 
 
 def lost_solution(chapter, cells):
-    chapter.cells = [c for c in chapter.cells if "solution" not in notebooks.tags(c)]
+    chapter.cells = [c for c in chapter.cells if "solution" not in chapters.tags(c)]
 
 
 def unread_caption(chapter, cells):
@@ -94,19 +93,19 @@ def show(tag, state):
     def change(chapter, cells):
         for cell in cells:
             for output in cell.outputs:
-                if tag in notebooks.tags(cell) and EXERCISE in output.get("data", {}):
+                if tag in chapters.tags(cell) and EXERCISE in output.get("data", {}):
                     output.data[EXERCISE]["state"] = state
     return change
 
 
 def untagged(chapter, cells):
-    next(cell for cell in cells if "solution" in notebooks.tags(cell)).metadata.pop("tags")
+    next(cell for cell in cells if "solution" in chapters.tags(cell)).metadata.pop("tags")
 
 
 def few_exercises(chapter, cells):
-    kept = [id for cell in cells for id in notebooks.EXERCISE.findall(cell.source)][:1]
+    kept = [id for cell in cells for id in rules.EXERCISE.findall(cell.source)][:1]
     for cell in cells:
-        found = notebooks.EXERCISE.findall(cell.source)
+        found = rules.EXERCISE.findall(cell.source)
         if found and found != kept:
             cell.source = "pass"
 
@@ -141,7 +140,7 @@ def few_exercises(chapter, cells):
 ])
 def test_each_rule_can_fail(change, complaint):
     assert any(complaint in problem for problem in spoil(change))
-    assert not any(complaint in problem for problem in notebooks.problems(good()))
+    assert not any(complaint in problem for problem in rules.problems(good()))
 
 
 def note(minutes, text="- **Point.** One.\n- **Misconception.** Two.\n"
@@ -163,8 +162,8 @@ def taught(change=lambda cells: None):
 
 
 def test_minutes_are_those_of_the_first_note():
-    assert notebooks.minutes(taught()) == 12
-    assert notebooks.minutes(taught(lambda c: c.__delitem__(slice(1, None)))) is None
+    assert rules.minutes(taught()) == 12
+    assert rules.minutes(taught(lambda c: c.__delitem__(slice(1, None)))) is None
 
 
 @pytest.mark.parametrize("change, complaint", [
@@ -187,12 +186,12 @@ def test_minutes_are_those_of_the_first_note():
     (lambda c: c[3].update(source="## First\n\n## Another"), "headings in one cell"),
 ])
 def test_each_rule_of_teaching_notes_can_fail(change, complaint):
-    assert notebooks.teaching_problems(taught()) == []
-    assert any(complaint in problem for problem in notebooks.teaching_problems(taught(change)))
+    assert rules.teaching_problems(taught()) == []
+    assert any(complaint in problem for problem in rules.teaching_problems(taught(change)))
 
 
 def test_every_exercise_of_the_list_is_in_one_chapter():
-    used = [id for path in notebooks.CHAPTERS
-            for id in {i for c in notebooks.code_cells(notebooks.read(path))
-                       for i in notebooks.EXERCISE.findall(c.source)}]
+    used = [id for path in chapters.paths()
+            for id in {i for c in chapters.code_cells(chapters.read(path))
+                       for i in rules.EXERCISE.findall(c.source)}]
     assert sorted(used) == sorted(exercises.load())

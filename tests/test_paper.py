@@ -9,7 +9,7 @@ import yaml
 from bookkit import chapters, contrast
 from bookkit.chapters import ROOT
 
-CHAPTERS = [f"book/{chapters.name_of(path)}" for path in chapters.paths()]
+CHAPTERS = [f"book/{name}" for name in chapters.names()]
 OPEN = """() => [...document.querySelectorAll("details:is(.folded-proof, .sd-dropdown)")]
     .map(fold => fold.querySelector("summary ~ *").checkVisibility())"""
 THEME = "theme => document.documentElement.dataset.theme === theme"

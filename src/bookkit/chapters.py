@@ -58,6 +58,11 @@ def name_of(path: Path) -> str:
     return path.relative_to(BOOK).with_suffix("").as_posix()
 
 
+def names() -> list[str]:
+    """The names of all chapters."""
+    return list(map(name_of, paths()))
+
+
 def read(path: Path) -> NotebookNode:
     """A notebook, as version 4."""
     return nbformat.read(path, as_version=4)

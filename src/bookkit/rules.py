@@ -1,7 +1,4 @@
-"""The chapters as stored, and the rules of their style.
-
-    python -m bookkit rules [CHAPTER …]
-"""
+"""The rules of style and storage that chapters obey: ``python -m bookkit rules [CHAPTER …]``."""
 
 import argparse
 import re
@@ -9,11 +6,8 @@ import re
 import nbformat
 
 from bookkit import cards, chapters, run_times
-from bookkit.chapters import BOOK, code_cells, read, tags
+from bookkit.chapters import code_cells, read, tags
 
-__all__ = ["BOOK", "CHAPTERS", "NAMES", "code_cells", "read", "tags"]
-CHAPTERS = chapters.paths()
-NAMES = [chapters.name_of(path) for path in CHAPTERS]
 CHECK = re.compile(r'claims\.check\(\s*"([^"]+)"')
 EXERCISE = re.compile(r'exercises\.check\(\s*"([^"]+)"')
 HEADING = re.compile(r"^(#{1,2}) +(.+?)\s*$", re.MULTILINE)
