@@ -2,13 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab check test lint machines bench versions execute reseed editions colab grade hooks repository lock clean
+.PHONY: help book serve lab check test machines bench versions execute reseed editions colab grade hooks repository lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
 PORT ?= 8000
 SEEDS ?= 5
-JOBS ?= 2
+JOBS ?=
 CHAPTER ?=
 SUBMISSIONS ?=
 CSV ?=
@@ -46,10 +46,7 @@ check: $(READY) ## Check style, package and rules of chapters, in minutes
 	@$(BIN)/python -m bookkit suite check
 
 test: $(READY) ## Run everything that CI runs: check, the site, every chapter
-	@$(BIN)/python -m bookkit suite test --jobs $(JOBS)
-
-lint: $(READY) ## Check the style of the code
-	@$(BIN)/ruff check --quiet . && echo "The code's style is fine."
+	@$(BIN)/python -m bookkit suite test $(if $(JOBS),--jobs $(JOBS))
 
 machines: $(READY) ## Imitate other processors, list what differs; CHAPTER=…, ONLY=AVX2
 	@$(BIN)/python -m bookkit machines $(if $(ONLY),--only $(ONLY)) $(CHAPTER)

@@ -30,14 +30,14 @@ from infinite_width.prose import agrees
 IGNORE = "nbval-ignore-output"
 ERRORS = 4
 """Claims' measurements may differ by this many standard errors of their difference."""
-_NUMBER = re.compile(r"[-−+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
+_DIGITS = re.compile(r"[-−+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 _MEASURED = re.compile(r"measured (<b>)?[^;<]*")
 
 
 def same_text(fresh: str, stored: str) -> bool:
     """Whether two printed texts agree: whole numbers and words exactly, others to a last digit."""
-    words = [" ".join(_NUMBER.sub(" # ", text).split()) for text in (fresh, stored)]
-    numbers = [_NUMBER.findall(text) for text in (fresh, stored)]
+    words = [" ".join(_DIGITS.sub(" # ", text).split()) for text in (fresh, stored)]
+    numbers = [_DIGITS.findall(text) for text in (fresh, stored)]
     return words[0] == words[1] and all(map(_same_number, *numbers))
 
 
@@ -97,7 +97,7 @@ def _output_problem(fresh: Mapping[str, Any], stored: Mapping[str, Any]) -> str 
     if NUMBER in fresh_data and NUMBER in stored_data:
         pair = fresh_data[NUMBER], stored_data[NUMBER]
         return None if agrees(*pair) else "the number {} is {}; stored is {}".format(
-            pair[0]["name"], *map(_number, pair))
+            pair[0]["name"], *map(_shown, pair))
     if CLAIM in fresh_data and CLAIM in stored_data:
         problem = claim_problem(fresh_data[CLAIM], stored_data[CLAIM])
         if problem:
@@ -119,7 +119,7 @@ def _output_problem(fresh: Mapping[str, Any], stored: Mapping[str, Any]) -> str 
     return None
 
 
-def _number(record: Mapping[str, Any]) -> str:
+def _shown(record: Mapping[str, Any]) -> str:
     if record["error"] is None:
         return record["text"]
     return f"{record['value']:.6g} ± {record['error']:.2g}"

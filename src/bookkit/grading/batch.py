@@ -146,8 +146,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--chapter", help="all notebooks are of this one, as gp_limit/deep_kernels")
     parser.add_argument("--csv", type=Path, help="also write tables for spreadsheets")
-    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2),
-                        help="notebooks side by side")
+    parser.add_argument("--jobs", type=int, default=max(2, (os.cpu_count() or 2) // 2),
+                        help="notebooks side by side; half as many as cores, and two at least")
     parser.add_argument("--timeout", type=float, default=900,
                         help="seconds for a notebook")
     parser.add_argument("--cell", type=float, help="seconds for a cell, a third of the notebook's "
