@@ -38,7 +38,7 @@ def path_of(name: str) -> Path:
 
 
 def parsed(parser: ArgumentParser) -> Namespace:
-    """What a command line says that may name chapters; `chapter` is their paths, or all."""
+    """A command line that may name chapters: `chapter` is their paths, or all (`all_chapters`)."""
     def known(name: str) -> Path:
         try:
             return path_of(name)

@@ -40,6 +40,7 @@ def kernel_manager(
     python: str | Path = sys.executable, prefix: Sequence[str] = ()
 ) -> type[AsyncKernelManager]:
     """A class of kernels of one Python, started behind a command such as a sandbox."""
+    # Without the option, newer Pythons make the kernel warn on stderr that it cannot be debugged.
     argv = [*prefix, str(python), "-Xfrozen_modules=off", "-m", "ipykernel_launcher"]
     argv += ["--IPKernelApp.log_level=40", "-f", "{connection_file}"]
 

@@ -81,9 +81,10 @@ class Claim:
         return f"below {number(self.below)}"
 
 
-def number(value: float) -> str:
-    """A number in at most four significant digits, with a real minus sign."""
-    return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
+def number(value: float, error: float | None = None) -> str:
+    """A number in at most four digits, with a real minus sign; ± its error, if any, in two."""
+    shown = f"{value:.4g}" if error is None else f"{value:.4g} ± {float(f'{error:.2g}'):.4g}"
+    return shown.replace("-", "\N{MINUS SIGN}")
 
 
 _FIELDS = {"chapter", "statement", "source", "rival", "basis", "predicted", "tolerance",
@@ -174,8 +175,7 @@ class Card:
     @property
     def value(self) -> str:
         """The measured value, with its error where there is one."""
-        error = "" if self.error is None else f" ± {number(float(f'{self.error:.2g}'))}"
-        return number(self.measured) + error
+        return number(self.measured, self.error)
 
     @property
     def verdict(self) -> str:

@@ -38,13 +38,8 @@ def parse_measurements(notebook: dict[str, Any]) -> dict[str, str]:
 
     What missed its claim starts with ✗.
     """
-    return {card.id: ("" if card.holds else "✗ ") + outcome(card.value, card.error)
+    return {card.id: ("" if card.holds else "✗ ") + number(card.value, card.error)
             for card in cards.claims(notebook).values()}
-
-
-def outcome(value: float, error: float | None) -> str:
-    """A measured value, with its error in two digits where it has one."""
-    return number(value) + ("" if error is None else f" ± {number(float(f'{error:.2g}'))}")
 
 
 def typeset_text(text: str) -> nodes.raw:
