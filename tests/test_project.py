@@ -11,6 +11,7 @@ import yaml
 from bookkit import __main__ as commands
 from bookkit.chapters import ROOT
 from bookkit.environments import name_of
+from bookkit.suite import package_tests
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"(?m)^([a-z]+):", MAKEFILE))
@@ -115,8 +116,7 @@ def test_readers_install_no_machinery():
 
 def test_the_package_is_tested_without_the_machinery():
     """Its tests also run where only the package and pytest are: `make versions`."""
-    modules = (ROOT / "src/infinite_width").glob("*.py")
-    tests = [p for m in modules if (p := ROOT / f"tests/test_{m.stem}.py").exists()]
+    tests = [ROOT / name for name in package_tests()]
     needing = r"(?m)^\s*(?:from|import) (?:bookkit|nb|yaml|sphinx|bs4|jupy|playwright)"
     assert tests and [p.name for p in tests if re.search(needing, p.read_text("utf-8"))] == []
 
