@@ -149,25 +149,24 @@ def empirical_ntk(
     x1, x2 = _validate.pair(x1, x2)
     if not by_layer:
         return _empirical_ntk(apply, params, x1, x2)
-
-    def share(index):
-        def with_layer(layer, x):
-            return apply([*params[:index], layer, *params[index + 1 :]], x)
-
-        return _empirical_ntk(with_layer, params[index], x1, x2)
-
-    return jnp.stack([share(index) for index in range(len(params))])
+    return jnp.stack([_empirical_ntk(apply, params, x1, x2, layer) for layer in range(len(params))])
 
 
-@partial(jax.jit, static_argnums=0)
-def _empirical_ntk(apply, params, x1, x2):
+@partial(jax.jit, static_argnames=("apply", "layer"))
+def _empirical_ntk(apply, params, x1, x2, layer=None):
+    """Return the kernel, or one layer's share of it."""
+    def network(free, x):
+        return apply(free if layer is None else [*params[:layer], free, *params[layer + 1 :]], x)
+
+    free = params if layer is None else params[layer]
+
     def column(x):
-        output, pull = jax.vjp(lambda p: apply(p, x[None])[0], params)
+        output, pull = jax.vjp(lambda p: network(p, x[None])[0], free)
         directions = jnp.eye(len(output), dtype=output.dtype)
         gradients = jax.vmap(lambda direction: pull(direction)[0])(directions)
 
         def push(gradient):
-            return jax.jvp(lambda p: apply(p, x1), (params,), (gradient,))[1]
+            return jax.jvp(lambda p: network(p, x1), (free,), (gradient,))[1]
 
         return jax.vmap(push, out_axes=-1)(gradients)  # [n1, outputs, outputs]
 
