@@ -165,6 +165,9 @@ def test_bad_input(one_claim):
         claims.check("two-sided", float("nan"))
     with pytest.raises(ValueError, match="measured: expected a finite number"):
         claims.check("two-sided", Estimate(np.ones(2), np.ones(2)))
+    for no_number in ([-0.5, 0.1], "-0.5", None):
+        with pytest.raises(ValueError, match="measured: expected a finite number"):
+            claims.check("two-sided", no_number)
     with pytest.raises(ValueError, match="error: expected a finite number"):
         claims.check("two-sided", Estimate(-0.5, float("inf")))
 

@@ -11,8 +11,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from infinite_width import kernel_dynamics
+from infinite_width._rounding import float64
 from infinite_width.activations import ERF
-from infinite_width.estimators import NNGPRegressor, NTKRegressor, _float64
+from infinite_width.estimators import NNGPRegressor, NTKRegressor
 from infinite_width.kernels import mlp_kernels
 
 GENERATOR = np.random.default_rng(0)
@@ -23,7 +24,7 @@ BOTH = pytest.mark.parametrize("model", [NNGPRegressor, NTKRegressor])
 
 
 def kernels():
-    with _float64():
+    with float64():
         return [mlp_kernels(*pair, **SETTING) for pair in ((X,), (X_TEST, X), (X_TEST,))]
 
 
@@ -50,7 +51,7 @@ def test_ntk_is_the_trained_ensemble():
     blocks = kernels()
     model = NTKRegressor(**SETTING, noise=0).fit(X, Y)
     mean, deviation = model.predict(X_TEST, return_std=True)
-    with _float64():
+    with float64():
         limit = kernel_dynamics.ensemble(*blocks, Y)
         assert_allclose(mean, limit.mean, rtol=1e-8)
         assert_allclose(deviation[:, 1], limit.standard_deviation, rtol=1e-8)

@@ -5,9 +5,9 @@ import optax
 import pytest
 from numpy.testing import assert_allclose
 
+from infinite_width._rounding import float64
 from infinite_width.activations import ERF, RELU
 from infinite_width.datasets import circle
-from infinite_width.estimators import _float64
 from infinite_width.gaussian_process import posterior, sample
 from infinite_width.kernel_dynamics import ensemble, linearize, train_prediction
 from infinite_width.kernels import Kernels, mlp_kernels
@@ -191,7 +191,7 @@ def test_derivatives(case, t):
         return train_prediction(train.ntk, cross.ntk, y, t)
 
     forward = jax.jacfwd(prediction)(1.0)
-    with _float64():
+    with float64():
         expected = central_difference(prediction, 1.0, STEP)
     # Its values err by the condition number times eps, here a thousand.
     allowed = 1e-8 + 3e3 * EPS
@@ -214,7 +214,7 @@ def test_derivative_in_the_inputs_of_a_linear_model():
 
     expected = central_difference(least_squares, 0.0, STEP)
     assert_allclose(jax.jacrev(prediction)(0.0), expected, atol=1e-7 + 1e3 * EPS)
-    with _float64():
+    with float64():
         expected = central_difference(lambda s: prediction(s, 0.2), 0.0, STEP)
     found = jax.jacfwd(lambda s: prediction(s, 0.2))(0.0)
     assert_allclose(found, expected, atol=1e-7 + 1e3 * EPS)

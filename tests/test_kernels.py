@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from infinite_width import gaussian_process
+from infinite_width._rounding import float64
 from infinite_width.activations import ERF, GELU, LINEAR, RELU, TANH
 from infinite_width.kernels import empirical_ntk, mlp_kernels
 
@@ -126,7 +127,7 @@ def both_modes(activation):
 def difference_quotient(function):
     """The slope at 0, in double precision whatever the test's precision: error 1e-8."""
     step = 2e-4
-    with jax.enable_x64(True):
+    with float64():
         f = jax.jit(function)
         values = [float(f(jnp.float64(factor * step))) for factor in (-2, -1, 1, 2)]
     return np.dot([1, -8, 8, -1], values) / (12 * step)

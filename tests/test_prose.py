@@ -43,6 +43,7 @@ def test_formats(value, format, expected):
     (Estimate(0.42, math.nan), None, "n: expected a finite error"),
     (Estimate(np.ones(2), np.ones(2)), None, "n: expected a finite number"),
     (0.5, None, "n: expected a format for an exact number"),
+    ([0.5, 0.6], ".2f", "n: expected a finite number"),
     (math.inf, ".2f", "n: expected a finite number; got inf"),
 ])
 def test_bad_input(value, format, message):

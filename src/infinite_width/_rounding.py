@@ -1,11 +1,16 @@
-"""Linear algebra where rounding decides: factors that say so, differences that cancel."""
+"""Where rounding decides: float64, factors that say so, differences that cancel."""
 
 import jax
 import jax.numpy as jnp
 
-REMEDIES = (
-    "scale the inputs (centred columns, x.x / d about 1), set noise > 0, drop repeated inputs"
-)
+
+def float64():
+    """Return a context in which JAX computes in float64; it ends with the block."""
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64  # jax < 0.8
+
+    return enable_x64(True)
 
 
 def cholesky(name, matrix):
@@ -27,7 +32,8 @@ def cholesky(name, matrix):
         raise ValueError(
             f"{name}: expected a matrix that is positive definite beyond the rounding of "
             f"{matrix.dtype}; got a row, {index}, that the rows before it determine. "
-            f"Remedies: {REMEDIES}{wider}"
+            "Remedies: scale the inputs (centred columns, x.x / d about 1), set noise > 0, drop "
+            f"repeated inputs{wider}"
         )
     return factor
 

@@ -48,8 +48,10 @@ def at_least(name, value, minimum, *, integer=False):
     if isinstance(value, jax.core.Tracer):
         return
     kind = "an integer" if integer else "a finite number"
-    if integer:
-        proper = isinstance(value, Integral) and not isinstance(value, bool) and value >= minimum
+    if isinstance(value, bool):
+        proper = False
+    elif integer:
+        proper = isinstance(value, Integral) and value >= minimum
     else:
         try:
             proper = np.ndim(value) == 0 and bool(np.isfinite(value)) and value >= minimum
@@ -57,6 +59,17 @@ def at_least(name, value, minimum, *, integer=False):
             proper = False
     if not proper:
         raise ValueError(f"{name}: expected {kind} >= {minimum}; got {value!r}")
+
+
+def number(name, value, kind="number"):
+    """Return `value` as a number of Python's if it is a single finite one, or raise."""
+    try:
+        entries = np.asarray(value)
+        if entries.size == 1 and entries.dtype.kind in "biuf" and np.isfinite(entries).all():
+            return entries.item()
+    except (TypeError, ValueError):  # ragged, or traced
+        pass
+    raise ValueError(f"{name}: expected a finite {kind}; got {value}")
 
 
 def features(name, value, expected):
@@ -115,5 +128,4 @@ def semidefinite(name, eigenvalues):
         raise ValueError(
             f"{name}: expected a positive semi-definite matrix; got smallest eigenvalue "
             f"{float(eigenvalues[0]):.3g}, largest {float(eigenvalues[-1]):.3g}"
-
         )

@@ -5,7 +5,6 @@ chapter calls ``check`` with what it measured; the card that appears says what w
 what was predicted, and which rival hypothesis the outcome rules out.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +14,7 @@ from typing import Any
 from IPython.display import display
 from numpy.typing import ArrayLike
 
-from infinite_width import _listing, typeset
+from infinite_width import _listing, _validate, typeset
 from infinite_width.measure import Estimate
 
 MIME = "application/vnd.infinite-width.claim+json"
@@ -237,10 +236,9 @@ def check(
     """
     claim = _listing.entry("claims", load(), id)
     value, error = measured if isinstance(measured, Estimate) else (measured, None)
-    for name, part in (("measured", value), ("error", error)):
-        if part is not None and not (getattr(part, "size", 1) == 1 and math.isfinite(part)):
-            raise ValueError(f"{name}: expected a finite number; got {part}")
-    card = Card(claim, float(value), None if error is None else float(error), compact)
+    value = float(_validate.number("measured", value))
+    error = None if error is None else float(_validate.number("error", error))
+    card = Card(claim, value, error, compact)
     display(card)
     if not card.holds:
         raise ClaimError(repr(card))

@@ -164,10 +164,14 @@ def log_marginal_likelihood(
     y = _validate.observations(y, len(k_train))
     _validate.at_least("noise", noise, 0.0)
     noisy = k_train + noise * jnp.eye(len(k_train), dtype=k_train.dtype)
-    factor = _rounding.cholesky("k_train", noisy)
+    return _log_density(_rounding.cholesky("k_train", noisy), y)
+
+
+def _log_density(factor, y):
+    """Log density of y, summed over outputs, from the Cholesky factor of its covariance."""
     half = jax.scipy.linalg.solve_triangular(factor, y, lower=True)
-    outputs = 1 if y.ndim == 1 else y.shape[1]
     log_determinant = 2 * jnp.log(jnp.diagonal(factor)).sum()
+    outputs = 1 if y.ndim == 1 else y.shape[1]
     return -0.5 * (half**2).sum() - 0.5 * outputs * (
-        log_determinant + len(k_train) * jnp.log(2 * jnp.pi)
+        log_determinant + len(factor) * jnp.log(2 * jnp.pi)
     )

@@ -12,6 +12,7 @@ from typing import Any
 from IPython.display import display
 from numpy.typing import ArrayLike
 
+from infinite_width import _validate
 from infinite_width.measure import Estimate
 
 MIME = "application/vnd.infinite-width.number+json"
@@ -35,8 +36,12 @@ def glue(name: str, value: Estimate | ArrayLike | str, format: str | None = None
     """
     shown = text(value, format, name)
     number, error = value if isinstance(value, Estimate) else (value, None)
-    record = {"name": name, "value": number if isinstance(number, str) else float(number),
-              "error": None if error is None else float(error), "text": shown}
+
+    def plain(part):
+        kept = part is None or isinstance(part, str)
+        return part if kept else float(_validate.number(name, part))
+
+    record = {"name": name, "value": plain(number), "error": plain(error), "text": shown}
     display({_PREFIX + "text/plain": shown, MIME: record}, raw=True,
             metadata={"scrapbook": {"name": name, "mime_prefix": _PREFIX}})
 
@@ -68,14 +73,13 @@ def text(value: Estimate | ArrayLike | str, format: str | None = None, name: str
     if isinstance(value, str):
         return value
     number, error = value if isinstance(value, Estimate) else (value, None)
-    for meaning, part in (("number", number), ("error", error)):
-        if part is not None and not (getattr(part, "size", 1) == 1 and math.isfinite(part)):
-            raise ValueError(f"{name}: expected a finite {meaning}; got {part}")
+    number = _validate.number(name, number)
     if error is None:
         if format is None:
             raise ValueError(f"{name}: expected a format for an exact number, such as '.2f', or "
                              f"an Estimate with its error; got {number}")
         return _minus(f"{number:{format}}")
+    error = _validate.number(name, error, "error")
     if error <= 1e-12 * abs(number):
         raise ValueError(f"{name}: expected an error above rounding; got {error} (pass an exact "
                          "number as a number, with a format)")
