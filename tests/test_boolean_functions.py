@@ -75,7 +75,6 @@ def test_wide_networks_have_the_shares_of_the_limit():
     limit = shares(sample_functions(KEY, mlp_kernels(x, depth=1, bias_variance=0.5).nngp, 200_000))
     # Five standard deviations of 20 000 draws, and the distance to the limit, of order 1/128.
     assert np.all(np.abs(finite - limit) <= 5 * np.sqrt(limit / 20_000) + 0.05 * limit)
-    assert finite.sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("call, name", [
@@ -84,6 +83,7 @@ def test_wide_networks_have_the_shares_of_the_limit():
     (lambda: truth_tables(5), "dimension"),
     (lambda: count_functions(np.zeros((0, 4))), "functions"),
     (lambda: sample_functions(KEY, jnp.zeros((2, 3)), 5), "covariance"),
+    (lambda: sample_functions(KEY, jnp.diag(jnp.array([1.0, -1.0])), 5), "covariance"),
     (lambda: sample_functions(KEY, jnp.eye(2), 0), "count"),
     (lambda: sample_network_functions(KEY, MLP(4, 1), jnp.zeros(3), 5), "x"),
     (lambda: sample_network_functions(KEY, MLP(4, 1), jnp.zeros((3, 2)), 0), "count"),

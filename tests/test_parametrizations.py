@@ -37,7 +37,7 @@ TABLE = [
 
 @pytest.mark.parametrize("parametrization, optimizer, slopes", TABLE)
 def test_first_step_exponents(parametrization, optimizer, slopes):
-    assert parametrization.first_step_exponents(3, optimizer) == slopes
+    assert parametrization.first_step_exponents(np.int64(3), optimizer) == slopes
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def _polynomial(function, single: int, double: int):
 
 
 # Relative errors 8e-8 and 9e-15; 5e-8 and 4e-15.
-angle_over_sine = _polynomial(lambda t, g: t / np.sin(t), 8, 17)
+_angle_over_sine = _polynomial(lambda t, g: t / np.sin(t), 8, 17)
 _angle_squared = _polynomial(lambda t, g: t**2 / g, 7, 17)
 
 
@@ -47,7 +47,7 @@ def arcsine(sine, cosine):
     Two arguments, because near a right angle the cosine knows more than the sine does. The
     derivative is that along the circle, d sine / cosine.
     """
-    return sine * angle_over_sine(1 - cosine)
+    return sine * _angle_over_sine(1 - cosine)
 
 
 @arcsine.defjvp

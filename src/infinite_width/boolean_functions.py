@@ -101,14 +101,15 @@ def sample_functions(
         count: Number of draws.
 
     Raises:
-        ValueError: `covariance` is not square and finite, or `count` is not an integer >= 1.
+        ValueError: `covariance` is not square and finite, or has an eigenvalue below zero by
+            more than rounding of its largest one; or `count` is not an integer >= 1.
     """
-    covariance = _validate.array("covariance", covariance, 2, "a square kernel matrix")
-    _validate.shape("covariance", covariance, (len(covariance),) * 2, "a square kernel matrix")
+    covariance = _validate.kernel("covariance", covariance)
     _validate.at_least("count", count, 1, integer=True)
     # The symmetric root does not depend on the basis of an eigenspace. Kernels on the cube have
     # large ones, in which every machine finds another basis, so other draws.
     eigenvalues, eigenvectors = jnp.linalg.eigh(covariance)
+    _validate.semidefinite("covariance", eigenvalues)
     root = jnp.sqrt(jnp.maximum(eigenvalues, 0.0))
     factor = ((root * eigenvectors) @ eigenvectors.T).astype(jnp.float32)
     return _in_batches(partial(_draw_gaussian, factor=factor), key, count, 20_000)

@@ -96,8 +96,7 @@ class CoordinateCheck:
         return axis.figure
 
 
-def half_squares(output: Float[Array, "n outputs"], y: Float[Array, "n outputs"]) -> Array:
-    """Return 1/2 sum |output - y|^2."""
+def _half_squares(output, y):
     return 0.5 * jnp.sum((output - y) ** 2)
 
 
@@ -112,7 +111,7 @@ def coordinate_check(
     learning_rate: float,
     steps: int = 1,
     seeds: int = 10,
-    loss: Callable[[Array, Array], Array] = half_squares,
+    loss: Callable[[Array, Array], Array] = _half_squares,
 ) -> CoordinateCheck:
     """Measure how far a few steps of training move every layer, at several widths.
 

@@ -82,16 +82,12 @@ class MLP:
 
     def __post_init__(self):
         """Check the fields."""
-        for name in ("width", "depth", "base_width"):
+        self.parametrization.check_depth(self.depth)
+        for name in ("width", "base_width"):
             _validate.at_least(name, getattr(self, name), 1, integer=True)
         _validate.activation(self.activation)
         for name in ("weight_variance", "bias_variance"):
             _validate.at_least(name, getattr(self, name), 0.0)
-        if self.depth > 1 and self.parametrization.a.hidden is None:
-            raise ValueError(
-                f"depth: expected 1, the parametrisation {self.parametrization.name!r} is for "
-                f"one hidden layer; got {self.depth}"
-            )
 
     def init(self, key: PRNGKeyArray, d_in: int, d_out: int = 1) -> Params:
         """Draw parameters for inputs of dimension `d_in`.

@@ -58,11 +58,9 @@ def log_orthant_probability(
 
     Source: Botev (2017).
     """
-    covariance = _validate.array("covariance", covariance, 2, "a square kernel matrix")
-    size = len(covariance)
-    _validate.shape("covariance", covariance, (size, size), "a square kernel matrix")
+    covariance = _validate.kernel("covariance", covariance)
     positive = jnp.asarray(positive)
-    _validate.shape("positive", positive, (size,), "one entry for each input")
+    _validate.shape("positive", positive, (len(covariance),), "one entry for each input")
     _validate.at_least("samples", samples, 2, integer=True)
     if not isinstance(covariance, jax.core.Tracer):
         # NumPy, because under jit a JAX function of a constant has no value.

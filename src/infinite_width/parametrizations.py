@@ -15,6 +15,10 @@ and 9, for Adam; Karkada (2024) for the family between NTK and muP.
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import numpy as np
+
+from infinite_width import _validate
+
 
 class Exponents(NamedTuple):
     """One exponent for each role that a parameter can have.
@@ -62,6 +66,13 @@ class Parametrization:
     c_sgd: Exponents
     c_adam: Exponents
 
+    def check_depth(self, depth: int | np.integer) -> None:
+        """Raise a ValueError unless networks of `depth` hidden layers can have these exponents."""
+        _validate.at_least("depth", depth, 1, integer=True)
+        if depth > 1 and self.a.hidden is None:
+            raise ValueError(f"depth: expected 1, the parametrisation {self.name!r} is for one "
+                             f"hidden layer; got {depth}")
+
     def learning_rate_exponents(self, optimizer: str = "sgd") -> Exponents:
         """Return c for "sgd" or "adam"; another name raises a ValueError."""
         if optimizer not in ("sgd", "adam"):
@@ -100,7 +111,9 @@ class Parametrization:
         c = Exponents(exponent, None if self.a.hidden is None else exponent, exponent, exponent)
         return replace(self, name=name or self.name, c_sgd=c, c_adam=c)
 
-    def first_step_exponents(self, depth: int, optimizer: str = "sgd") -> tuple[float, ...]:
+    def first_step_exponents(
+        self, depth: int | np.integer, optimizer: str = "sgd"
+    ) -> tuple[float, ...]:
         """Return s_1 .. s_depth and s_f: the first step moves h^l by n^{s_l}, f by n^{s_f}.
 
         This is what a coordinate check measures. Backpropagated signals have entries of size
@@ -113,10 +126,9 @@ class Parametrization:
         Valid for weights with w = (0, 1/2, .) that keep h^l of order one at initialisation.
 
         Raises:
-            ValueError: `depth` is not an integer >= 1, or this parametrisation has no hidden
-                role and depth > 1, or the optimiser is unknown.
+            ValueError: As `check_depth`, or the optimiser is unknown.
         """
-        _check_depth(self, depth)
+        self.check_depth(depth)
         rates, readout = self.rate_exponents(optimizer), self.weight_exponents().output
         signal = readout if optimizer == "sgd" else 0.0
         slopes = [-rates.input - signal]
@@ -172,16 +184,6 @@ class Parametrization:
     def is_kernel_regime(self) -> bool:
         """Whether it is nontrivial with r > 0 under SGD (Yang & Hu, 2021, theorem 3.8)."""
         return self.is_nontrivial() and self.feature_exponent() > 0
-
-
-def _check_depth(parametrization, depth):
-    if not isinstance(depth, int) or isinstance(depth, bool) or depth < 1:
-        raise ValueError(f"depth: expected an integer >= 1; got {depth!r}")
-    if depth > 1 and parametrization.a.hidden is None:
-        raise ValueError(
-            f"depth: expected 1, the parametrisation {parametrization.name!r} is for one "
-            f"hidden layer; got {depth}"
-        )
 
 
 STANDARD = Parametrization(
