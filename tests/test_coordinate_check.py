@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from infinite_width.activations import TANH
 from infinite_width.coordinate_check import coordinate_check
 from infinite_width.networks import MLP
-from infinite_width.parametrizations import MEAN_FIELD, MUP, NTK, STANDARD
+from infinite_width.parametrizations import MEAN_FIELD, MUP, NTK, STANDARD, richness
 
 KEY = jax.random.key(5)
 X = np.random.default_rng(2).normal(size=(4, 8))
@@ -61,6 +61,7 @@ def test_movements_are_those_of_steps_by_hand(optimizer):
 @pytest.mark.parametrize("parametrization, optimizer, learning_rate, slopes", [
     (STANDARD, "sgd", 1e-3, (-0.5, 0.5, 1)),
     (NTK, "sgd", 0.1, (-0.5, -0.5, 0)),
+    (richness(0.25), "sgd", 0.1, (-0.25, -0.25, 0)),
     (MUP, "sgd", 0.03, (0, 0, 0)),
     (STANDARD, "adam", 1e-4, (0, 1, 1.5)),
 ])  # muP with Adam: below
