@@ -342,7 +342,7 @@ def test_page_in_the_browser(browser, address, page):
 
 
 def test_chapters_have_parts_to_unfold(soups):
-    folded = "details.folded-proof, details.sd-dropdown, .admonition.toggle"
+    folded = "details.folded-proof, details.sd-dropdown, .admonition.dropdown"
     assert all(soups[f"{page}.html"].select(folded) for page in CHAPTERS)
 
 

@@ -19,12 +19,15 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import jax
+import numpy as np
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import stringify_annotation
 
 DOCSTRING_ONLY = "(module docstring only)"
 SECTIONS = re.compile(
@@ -181,6 +184,17 @@ def escape_types(
     lines[:] = [line.replace("*", r"\*") if line.startswith(":vartype") else line for line in lines]
 
 
+def name_unions(
+    app: Sphinx, objtype: str, name: str, obj: Any, options: Any, args: str, result: str
+) -> None:
+    """Print NumPy's and JAX's ArrayLike by that name, not as the dozen types that they join."""
+    recorded = app.env.temp_data.get("annotations", {}).get(name, {})
+    for argument, text in recorded.items():
+        for union in (np.typing.ArrayLike, jax.typing.ArrayLike):
+            text = text.replace(stringify_annotation(union, "smart"), "ArrayLike")
+        recorded[argument] = text
+
+
 def skip_fields(
     app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any
 ) -> bool | None:
@@ -210,6 +224,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("package-reference", PackageReference)
     app.connect("autodoc-process-docstring", rewrite, priority=400)  # Napoleon has 500
     app.connect("autodoc-process-docstring", escape_types, priority=600)
+    app.connect("autodoc-process-signature", name_unions, priority=600)  # autodoc records at 500
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("doctree-read", tidy_types)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
