@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab check test machines bench versions execute reseed editions colab grade hooks repository lock clean
+.PHONY: help book serve lab check test machines bench versions execute reseed sabotage editions colab grade hooks repository lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -64,6 +64,9 @@ execute: $(READY) ## Run chapters in place, all or CHAPTER=…; KEEP_GOING=1, TI
 
 reseed: $(READY) ## Run chapters under SEEDS=5 other seeds and list the claims
 	@$(BIN)/python -m bookkit reseed --seeds $(SEEDS) $(CHAPTER)
+
+sabotage: $(READY) ## Break chapters on purpose, list which claims fail; CHAPTER=…
+	@$(BIN)/python -m bookkit sabotage $(if $(JOBS),--jobs $(JOBS)) $(CHAPTER)
 
 ##@ Teach
 

@@ -1,5 +1,7 @@
 """The book's own Sphinx extensions."""
 
+from dataclasses import replace
+
 import pytest
 from docutils import nodes
 from sphinx.ext.napoleon import Config, GoogleDocstring
@@ -54,6 +56,17 @@ def test_the_summary_counts():
         "1 claim in 1 chapter. In the stored run every one of them held."
     )
     assert "1 held, 1 did not, and 1 have not been run" in ledger.summary(3, 2, ["1", "✗ 2"])
+
+
+def test_the_ledger_counts_the_kinds_of_evidence():
+    def claim(kind):
+        return replace(ledger.parse_claims(ENTRY)[0], evidence=kind)
+
+    listed = [claim("model"), claim("networks"), claim("networks")]
+    assert ledger.evidence(listed, 2) == (
+        "Measured 2 on networks, 1 on a model. "
+        "A deliberate error has been shown to make 2 of them fail.")
+    assert ledger.evidence([claim(None)], 0) == ""
 
 
 @pytest.mark.parametrize("line", ['statement = "It falls."', "predicted = -1.0"])

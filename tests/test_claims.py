@@ -46,6 +46,8 @@ def test_the_list_obeys_the_rules():
     (dict(basis="seeds", spread=0.05, seeds=5), "at least 3 spreads"),
     (dict(basis="tuned"), "a basis in words"),
     (dict(spread=0.01, seeds=5), "a basis in words"),
+    (dict(evidence="hearsay"), "'evidence' among"),
+    (dict(confirmed=[1, 2, 3, 4, 4]), "at least 5 seeds"),
 ])
 def test_each_rule_can_fail(changes, complaint):
     assert claims.parse("good", entry()).predicted == -0.5
@@ -87,6 +89,23 @@ def test_a_compact_card_says_the_same_without_its_source(one_claim):
     assert 'class="claim compact" id="claim-two-sided"' in compact._repr_html_()
     with pytest.raises(claims.ClaimError):
         claims.check("two-sided", 0.0, compact=True)
+
+
+def test_claims_can_be_recorded_without_a_stop(one_claim, monkeypatch):
+    monkeypatch.setenv("INFINITE_WIDTH_CLAIMS", "record")
+    claims.check("two-sided", 0.0)
+    assert repr(one_claim[0][0][0]).startswith("✗ two-sided")
+
+
+@pytest.mark.parametrize("evidence, says", [
+    (None, "measured −0.5; predicted"), ("networks", "measured −0.5 on networks; predicted"),
+    ("two-ways", "measured −0.5 in two ways; predicted"),
+    ("model", "measured −0.5 on a model; predicted"),
+])
+def test_the_card_says_on_what_it_rests(evidence, says):
+    card = claims.Card(claims.parse("x", entry(evidence=evidence)), -0.5)
+    assert says in repr(card)
+    assert f"measured <b>−0.5</b>{card.on}</span>" in card._repr_html_()
 
 
 @pytest.mark.parametrize("id, value, error, outcome, says", [

@@ -18,6 +18,7 @@ COMMANDS = {
     "repository": "set the repository's address everywhere",
     "reseed": "run chapters under other seeds and list how often each claim held",
     "rules": "say which rules of style and storage the chapters break",
+    "sabotage": "break chapters on purpose and list which claims fail",
     "screenshots": "photograph built pages",
     "suite": "run the tests, those of minutes or all",
 }

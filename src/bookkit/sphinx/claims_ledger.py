@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,10 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from bookkit import cards
+from bookkit import cards, sabotage
 from bookkit.words import count
 from infinite_width import typeset
-from infinite_width.claims import Claim, number, parse
+from infinite_width.claims import EVIDENCE, Claim, number, parse
 
 HEADINGS = ("Claim and source", "Measured", "Predicted", "Ruled out")
 
@@ -70,6 +72,15 @@ def summary(claims: int, chapters: int, measured: list[str]) -> str:
     return line + f"and {claims - len(measured)} have not been run yet."
 
 
+def evidence(claims: Sequence[Claim], broken: int) -> str:
+    """Write on what the claims rest, and how many a deliberate error makes fail."""
+    kinds = Counter(claim.evidence for claim in claims)
+    parts = [f"{kinds[kind]} {words}" for kind, words in EVIDENCE.items() if kinds[kind]]
+    line = f"Measured {', '.join(parts)}." if parts else ""
+    return line + (f" A deliberate error has been shown to make {broken} of them fail."
+                   if broken else "")
+
+
 class ClaimsLedger(SphinxDirective):
     """Render all claims by part and chapter, in the order of the table of contents."""
 
@@ -91,7 +102,10 @@ class ClaimsLedger(SphinxDirective):
             here = [c.id for c in claims if c.chapter == chapter]
             measured.update((id, stored[id]) for id in here if id in stored)
 
-        line = nodes.paragraph(text=summary(len(claims), len(chapters), list(measured.values())))
+        broken = sum(len(sabotage.fails_if(chapter)) for chapter in chapters)
+        lines = (summary(len(claims), len(chapters), list(measured.values())),
+                 evidence(claims, broken))
+        line = nodes.paragraph(text=" ".join(filter(None, lines)))
         line["classes"] = ["ledger-summary"]
         result: list[nodes.Node] = [line]
         for caption, listed in self.parts(list(chapters)):
@@ -144,10 +158,15 @@ class ClaimsLedger(SphinxDirective):
             page = self.env.app.builder.get_relative_uri(self.env.docname, self.docname(chapter))
             title = nodes.reference("", "", title, internal=True, refuri=page)
         section = self.section(f"ledger-{chapter}", title)
-        section += self.table([self.row(c, page, measured.get(c.id)) for c in claims])
+        fails = sabotage.fails_if(chapter)
+        self.env.note_dependency(str(sabotage.file_of(chapter, "json")))
+        section += self.table([self.row(c, page, measured.get(c.id), fails.get(c.id, ()))
+                               for c in claims])
         return section
 
-    def row(self, claim: Claim, page: str | None, measured: str | None) -> nodes.row:
+    def row(
+        self, claim: Claim, page: str | None, measured: str | None, fails_if: Sequence[str]
+    ) -> nodes.row:
         """Make a claim's row. The statement leads to its card, if the chapter shows one."""
         statement: nodes.Node = typeset_text(claim.statement)
         if page is not None:
@@ -156,10 +175,18 @@ class ClaimsLedger(SphinxDirective):
             statement = nodes.reference("", "", statement, internal=True, refuri=target)
         value = nodes.strong(text=measured) if measured else nodes.emphasis(text="not run")
         source = nodes.paragraph("", "", typeset_text(claim.source), classes=["ledger-source"])
+        notes = [f"Fails if {text}." for text in fails_if[:2]]
+        if claim.confirmed:
+            notes.append("Set with values in view, then confirmed under fresh seeds: "
+                         f"{', '.join(map(str, claim.confirmed))}.")
+        below = [nodes.paragraph("", "", typeset_text(text), classes=["ledger-source"])
+                 for text in notes]
+        on = [nodes.paragraph(text=EVIDENCE[claim.evidence], classes=["ledger-source"])
+              ] if claim.evidence else []
         rival = typeset_text(f"{number(claim.rival_value)}: {claim.rival}")
         row = nodes.row(ids=[f"ledger-{claim.id}"])
-        row += nodes.entry("", nodes.paragraph("", "", statement), source)
-        row += nodes.entry("", nodes.paragraph("", "", value))
+        row += nodes.entry("", nodes.paragraph("", "", statement), source, *below)
+        row += nodes.entry("", nodes.paragraph("", "", value), *on)
         row += nodes.entry("", nodes.paragraph(text=claim.expectation))
         row += nodes.entry("", nodes.paragraph("", "", rival))
         return row

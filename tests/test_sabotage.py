@@ -1,0 +1,136 @@
+"""Sabotages apply, break what they should, and what they break is stored."""
+
+import sys
+
+import nbformat
+import pytest
+
+from bookkit import cards, chapters, sabotage
+from infinite_width import claims
+
+CODE = f"""import json
+from IPython.display import display
+from infinite_width import measure
+def check(id, value):
+    display({{"{cards.CLAIM}": {{"id": id, "value": value, "error": None, "holds": value == 1,
+             "outcome": "holds"}}}}, raw=True)
+bias = 1
+check("biased", bias)
+check("steady", 1)
+check("package", int(abs(measure.mean([1.0, 2.0]).error - 0.5) < 0.1))"""
+DECLARED = '''
+[no-bias]
+says = "the bias is dropped"
+where = "chapter"
+replace = "bias = 1"
+by = "bias = 0"
+
+[longer-name]
+says = "the name is longer"
+where = "chapter"
+replace = "import json"
+by = "import json as j"
+
+[wrong-error]
+says = "the mean's error is twice as large"
+where = "package/measure"
+replace = """def mean("""
+by = """def mean(samples, axis=None):
+    value, error = right_mean(samples, axis)
+    return Estimate(value, 2 * error)
+
+
+def right_mean("""
+'''
+
+
+def claim(id, evidence):
+    return claims.parse(id, dict(
+        chapter="part/a", statement="It is one.", source="Us", predicted=1.0, tolerance=0.1,
+        basis="It is exactly one.", rival={"value": 0.0, "says": "none"}, evidence=evidence))
+
+
+@pytest.fixture
+def chapter(tmp_path, monkeypatch):
+    """A book of one chapter with three claims and three sabotages."""
+    monkeypatch.setattr(chapters, "BOOK", tmp_path)
+    (tmp_path / "part").mkdir()
+    (tmp_path / "sabotage" / "part").mkdir(parents=True)
+    (tmp_path / "sabotage" / "part" / "a.toml").write_text(DECLARED)
+    exercise = nbformat.v4.new_code_cell("bias = 1\n1 / 0", metadata={"tags": ["exercise"]})
+    cells = [nbformat.v4.new_code_cell(CODE), exercise]
+    path = tmp_path / "part" / "a.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    entries = {"biased": "networks", "steady": "model", "package": "networks"}
+    listed = {id: claim(id, evidence) for id, evidence in entries.items()}
+    monkeypatch.setattr(claims, "load", lambda: listed)
+    return path
+
+
+def test_what_a_sabotage_breaks_is_stored_and_the_rest_is_named(chapter, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["sabotage", "part/a"])
+    assert sabotage.main() == 1
+    runs = sabotage.stored("part/a")["runs"]
+    assert {name: found["broken"] for name, found in runs.items()} == {
+        "no-bias": ["biased"], "longer-name": [], "wrong-error": ["package"]}
+    assert not any(found["errors"] or found["unmeasured"] for found in runs.values())
+    assert sabotage.fails_if("part/a") == {
+        "biased": ["the bias is dropped"], "package": ["the mean's error is twice as large"]}
+    assert list(sabotage.problems("part/a")) == [
+        "no sabotage breaks steady",
+        "longer-name breaks no claim: nothing tests that not the name is longer"]
+    assert "no sabotage breaks steady" in capsys.readouterr().out
+
+    assert sabotage.stored("part/a")["chapter"] == sabotage.digest(chapter)
+    notebook = chapters.read(chapter)
+    notebook.cells[1].source = "exercises do not matter"
+    nbformat.write(notebook, chapter)
+    assert sabotage.stored("part/a")["chapter"] == sabotage.digest(chapter)
+    notebook.cells[0].source += "\n1"
+    nbformat.write(notebook, chapter)
+    assert sabotage.stored("part/a")["chapter"] != sabotage.digest(chapter)
+
+
+def test_a_crash_breaks_nothing(chapter):
+    crash = sabotage.Sabotage("crash", "it crashes", "chapter", 'check("steady", 1)', "1 / 0")
+    found = sabotage.run(chapter, crash)
+    assert found["broken"] == [] and found["unmeasured"] == ["steady", "package"]
+    assert "ZeroDivisionError" in found["errors"][0]
+
+
+def test_an_ambiguous_sabotage_is_refused(chapter, monkeypatch):
+    sabotage.file_of("part/a").write_text(DECLARED.replace('"bias = 1"', '"check"'))
+    monkeypatch.setattr(sys, "argv", ["sabotage", "part/a"])
+    with pytest.raises(SystemExit, match="occurs once in part/a or its module; got 4 times"):
+        sabotage.main()
+
+
+@pytest.mark.parametrize("old, new, complaint", [
+    ('says = "the bias is dropped"', "", "expected texts"),
+    ('by = "bias = 0"', "by = 0", "expected texts"),
+    ('by = "bias = 0"', 'by = "bias = 1"', "replaces something"),
+    ('where = "chapter"', 'where = "networks"', "package/MODULE"),
+    ('"package/measure"', '"package/nothing"', "package/MODULE"),
+])
+def test_each_rule_of_declarations_can_fail(old, new, complaint):
+    assert len(sabotage.parse(DECLARED)) == 3
+    with pytest.raises(ValueError, match=complaint):
+        sabotage.parse(DECLARED.replace(old, new, 1))
+
+
+SABOTAGED = [path for path in chapters.paths() if sabotage.declared(chapters.name_of(path))]
+
+
+@pytest.mark.parametrize("path", SABOTAGED, ids=chapters.name_of)
+def test_the_books_sabotages_apply_and_show_what_makes_each_claim_fail(path):
+    name, notebook = chapters.name_of(path), chapters.read(path)
+    assert 6 <= len(sabotage.declared(name)) <= 12
+    for declared in sabotage.declared(name):
+        assert sabotage.places(declared, notebook) == 1, declared.name
+    assert list(sabotage.problems(name)) == []
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize("path", SABOTAGED, ids=chapters.name_of)
+def test_stored_sabotages_are_of_this_chapter(path):
+    assert sabotage.stored(chapters.name_of(path))["chapter"] == sabotage.digest(path)
