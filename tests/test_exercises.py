@@ -201,7 +201,6 @@ def test_reference_functions_against_values_found_otherwise():
     # Cho & Saul (2009); two-dimensional quadrature of E[relu' relu'] and E[relu relu].
     assert functions.relu_correlation(0.7) == pytest.approx(0.7994832652785417)
     assert functions.ntk_on_circle(0.7) == pytest.approx(0.6969528359274347)
-    assert functions.relu_angle(0.5, 4) == pytest.approx(0.4057310337570711)
     assert functions.zero_one_share(20, 10, 0.05) == pytest.approx(0.5244338498212157)
     assert functions.half_time(0.125) == pytest.approx(0.1663514575249281)
     assert functions.half_time(1e4) == pytest.approx(np.log(2) / 2)

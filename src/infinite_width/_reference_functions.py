@@ -10,13 +10,6 @@ def relu_correlation(theta):
     return (math.sin(theta) + (math.pi - theta) * math.cos(theta)) / math.pi
 
 
-def relu_angle(theta, depth):
-    """Angle between the features of two inputs after `depth` wide ReLU layers."""
-    for _ in range(depth):
-        theta = math.acos(min(relu_correlation(theta), 1.0))
-    return theta
-
-
 def ntk_on_circle(angle):
     """NTK of one hidden ReLU layer without bias, relative to its value at angle 0."""
     return (relu_correlation(angle) + (1 - angle / math.pi) * math.cos(angle)) / 2
