@@ -4,9 +4,10 @@
 - lock: the versions of requirements.txt, with the oldest Python
 - newest: whatever an installer takes today, with each Python
 
-each with 64-bit floats off and on, without what only the book needs, on the package as it is
-published. ``nox -l`` lists the sessions; ``nox -s "oldest-3.11(x64=1)" -- tests/test_kernels.py``
-runs one, on some tests. Environments lie in .venvs/nox.
+each with 64-bit floats off and on, without the tests marked slow and without what only the book
+needs, on the package as it is published. ``nox -l`` lists the sessions;
+``nox -s "oldest-3.11(x64=1)" -- tests/test_kernels.py`` runs one, on some tests. Environments lie
+in .venvs/nox.
 """
 
 import os
@@ -53,6 +54,7 @@ def check(session, x64, *options):
     session.run(
         "pytest", "-q", "--no-header", "--tb=short", "-p", "no:cacheprovider",
         "--noconftest",  # which is for the chapters and needs their packages
+        "-m", "not slow",
         "--override-ini=addopts=--import-mode=importlib --strict-markers",
         # An old Matplotlib beside today's pyparsing warns about itself.
         "--override-ini=filterwarnings=error\nignore::DeprecationWarning:matplotlib.*",

@@ -63,6 +63,7 @@ def test_derivative_is_the_derivative(activation):
     assert_allclose(activation.derivative(z), automatic, atol=1e-12 if X64 else 1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ALL, ids=lambda a: a.name)
 def test_price_theorem(activation):
     """d E[phi phi] / d q12 = E[phi' phi'] links the two averages."""
@@ -139,6 +140,7 @@ DEGENERATE = [(1.3, 1.3, 1.3), (0.8, 0.8, -0.8), (0.9, 0.4, 0.6), (0.0, 1.1, 0.0
               (0.0, 0.0, 0.0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", SMOOTH, ids=lambda a: a.name)
 def test_partial_derivatives(activation):
     """d dual / d q11 = E[phi'' phi] / 2, where inputs coincide, are opposite or vanish too."""
@@ -157,6 +159,7 @@ def test_partial_derivatives(activation):
             assert_allclose(found, expected, rtol=0, atol=1e-8 if X64 else 2e-5)
 
 
+@pytest.mark.slow
 def test_relu_partial_derivatives():
     """By hand: sin / (4 pi) sqrt(q22 / q11), and the same with 1 and 2 swapped, and the slope."""
     angles = jnp.array([0.0, 0.7, np.pi / 2, 2.5, np.pi])
@@ -169,6 +172,7 @@ def test_relu_partial_derivatives():
     assert_allclose(zero, [0.0, 0.0, 0.25], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_second_derivatives_of_relu():
     """d^2 dual / d q12^2 = 1 / (2 pi sqrt(q11 q22 - q12^2)): Price's theorem twice."""
     for q12 in (0.0, 0.5, -0.6):
@@ -176,6 +180,7 @@ def test_second_derivatives_of_relu():
         assert_allclose(curvature, 1 / (2 * np.pi * np.sqrt(0.72 - q12**2)), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("q", [4.0, 20.0])
 def test_tanh_at_large_variance_equals_trapezoidal_rule(q):
     """tanh(sqrt(q) z)^2: 40 000 points of a rule that converges geometrically."""
@@ -188,6 +193,7 @@ def test_tanh_at_large_variance_equals_trapezoidal_rule(q):
     assert_allclose(TANH.dual_derivative(q, q, q), slope, atol=4e-9 if X64 else 1e-3)
 
 
+@pytest.mark.slow
 def test_zero_variance():
     """A constant zero times v: E[phi(0) phi(v)] = 0, and phi'(0) E[phi'(v)]."""
     slopes = {"ReLU": 0.25, "linear": 1.0, "GELU": 0.25, "erf": 4 / np.pi / np.sqrt(3)}

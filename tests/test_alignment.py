@@ -12,6 +12,7 @@ def rounding(factor=10):
     return factor * float(jnp.finfo(jnp.zeros(()).dtype).eps)
 
 
+@pytest.mark.slow
 def test_kernel_alignment():
     a = jax.random.normal(KEY, (6, 4))
     k = a @ a.T
@@ -23,6 +24,7 @@ def test_kernel_alignment():
     assert kernel_alignment(k + 50, k) < 0.9
 
 
+@pytest.mark.slow
 def test_kernel_target_alignment():
     y = jnp.array([1.0, -1, 1, 1])
     assert_allclose(kernel_target_alignment(jnp.outer(y, y), y), 1, atol=rounding())

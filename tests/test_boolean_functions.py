@@ -48,6 +48,7 @@ def shares(functions):
     return np.bincount(functions @ (8, 4, 2, 1), minlength=16) / len(functions)
 
 
+@pytest.mark.slow
 def test_sampled_perceptrons_have_the_sphere_volumes():
     x = hypercube(2)
     covariance = x @ x.T + 1  # weights and bias N(0, 1)
@@ -60,6 +61,7 @@ def test_sampled_perceptrons_have_the_sphere_volumes():
     assert np.all(np.abs(shares(functions) - expected) <= 5 * error)
 
 
+@pytest.mark.slow
 def test_sampling_keeps_what_the_key_says():
     covariance = jnp.eye(3)
     first = sample_functions(KEY, covariance, 100)
@@ -68,6 +70,7 @@ def test_sampling_keeps_what_the_key_says():
     assert 0 < (first != other).mean() < 1
 
 
+@pytest.mark.slow
 def test_wide_networks_have_the_shares_of_the_limit():
     x = hypercube(2, low=-1)
     network = MLP(128, 1, parametrization=NTK, bias_variance=0.5)

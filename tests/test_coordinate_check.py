@@ -28,6 +28,7 @@ def check(parametrization, optimizer, learning_rate, depth=2, **options):
                             **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_movements_are_those_of_steps_by_hand(optimizer):
     rate, steps, width, seeds = 0.3, 3, 5, 2
@@ -58,6 +59,7 @@ def test_movements_are_those_of_steps_by_hand(optimizer):
 
 # Learning rates for which no layer moves by more than a tenth of its size. Corrections to a power
 # law are of order 1/64 and bias a slope by less than 0.1; four standard errors are added.
+@pytest.mark.slow
 @pytest.mark.parametrize("parametrization, optimizer, learning_rate, slopes", [
     (STANDARD, "sgd", 1e-3, (-0.5, 0.5, 1)),
     (NTK, "sgd", 0.1, (-0.5, -0.5, 0)),
@@ -73,6 +75,7 @@ def test_slopes_are_the_derived_ones(parametrization, optimizer, learning_rate, 
     assert (np.abs(value - slopes) < 0.1 + 4 * error).all()
 
 
+@pytest.mark.slow
 def test_a_forgotten_exponent_shows_in_its_layer():
     # muP, but with one Adam learning rate for all layers: W^1 = n^{1/2} w^1 and W^2 = w^2 move
     # too far, by n^{1/2} and by n, and f = n^{-1/2} ... by n.
@@ -84,6 +87,7 @@ def test_a_forgotten_exponent_shows_in_its_layer():
     assert wrong.predicted.tolist() == [0.5, 1, 1]
 
 
+@pytest.mark.slow
 def test_later_steps_of_mup_stay_flat_and_the_errors_are_those_of_the_seeds():
     found = check(MUP, "adam", 1e-3, steps=4)
     assert found.movement.shape == (16, 4, 3, 3)

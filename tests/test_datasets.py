@@ -25,6 +25,7 @@ def mean_within_errors(samples, expected, errors=4):
     assert abs(samples.mean() - expected) < errors * error + 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [moons, spirals])
 @pytest.mark.parametrize("noise", [0.0, 0.2])
 def test_two_dimensional_toys(draw, noise):
@@ -39,6 +40,7 @@ def test_two_dimensional_toys(draw, noise):
     mean_within_errors(y, 0)
 
 
+@pytest.mark.slow
 def test_classes_are_apart_but_not_linearly():
     for x, y in (moons(KEY, 400, 0.05), spirals(KEY, 400, 0.01)):
         distance = np.linalg.norm(x[:, None] - x[None], axis=-1) + 1e9 * np.eye(400)
@@ -48,6 +50,7 @@ def test_classes_are_apart_but_not_linearly():
         assert (np.sign(x @ weights) == y).mean() < 0.95
 
 
+@pytest.mark.slow
 def test_sparse_parity():
     x, y = sparse_parity(KEY, 500, 6, degree=3)
     assert x.shape == (500, 6)
@@ -56,6 +59,7 @@ def test_sparse_parity():
     mean_within_errors(y * x[:, 0], 0)
 
 
+@pytest.mark.slow
 def test_staircase():
     x, y = staircase(KEY, 4000, 5, degree=3)
     a, b, c = x.T[:3]
@@ -65,6 +69,7 @@ def test_staircase():
     mean_within_errors(y * a * b * c, 1 / np.sqrt(3))
 
 
+@pytest.mark.slow
 def test_circle():
     x = circle(8)
     assert_allclose((x**2).sum(1) / 2, 1, rtol=1e-6)
@@ -85,6 +90,7 @@ def signals():
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, d, n_train, n_test", [("digits", 64, 1000, 797),
                                                       ("mnist1d", 40, 1500, 200)])
 def test_images_and_signals(name, d, n_train, n_test, signals):
@@ -107,6 +113,7 @@ def test_images_and_signals(name, d, n_train, n_test, signals):
     assert (found == data.labels_test[:200]).mean() > 0.4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "draw",
     [lambda key: moons(key, 20), lambda key: sparse_parity(key, 20, 5),

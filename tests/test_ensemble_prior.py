@@ -56,6 +56,7 @@ def test_finite_share_limits():
     assert_allclose(finite_share(50, 2000, 198_000), perfect_share(50, 0.01), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_simulated_share_has_the_finite_mean():
     shares = jax.vmap(lambda k: simulate(k, 16, 4, 92).share)(random.split(random.key(0), 400))
     error = shares.std() / 20
@@ -64,6 +65,7 @@ def test_simulated_share_has_the_finite_mean():
     assert abs(shares.mean() - perfect_share(16, 4 / 96)) > 8 * error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n, perfect, randoms", [(6, 2, 30), (8, 3, 4), (2, 1, 1)])
 def test_simulated_fit_is_the_minimum_norm_interpolant(n, perfect, randoms):
     fit = simulate(random.key(3), n, perfect, randoms)

@@ -34,6 +34,7 @@ def test_rules_of_scikit_learn(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
 def test_nngp_is_the_posterior():
     train, cross, test = (np.asarray(k.nngp) for k in kernels())
     model = NNGPRegressor(**SETTING, noise=0.1).fit(X, Y)
@@ -47,6 +48,7 @@ def test_nngp_is_the_posterior():
     assert_allclose(model.log_marginal_likelihood_, likelihood / 2, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_ntk_is_the_trained_ensemble():
     blocks = kernels()
     model = NTKRegressor(**SETTING, noise=0).fit(X, Y)
@@ -71,6 +73,7 @@ def test_ntk_with_noise_is_training_held_back():
     assert_allclose(deviation, np.sqrt((spread**2).sum(1)), rtol=1e-8)
 
 
+@pytest.mark.slow
 @BOTH
 def test_shapes_and_units(model):
     one = model(**SETTING).fit(X, Y[:, 1])
@@ -93,6 +96,7 @@ def test_shapes_and_units(model):
     assert_allclose(constant.predict(X_TEST), 3, rtol=1e-12)
 
 
+@pytest.mark.slow
 @BOTH
 def test_pipeline_grid_search_and_clone(model):
     pipeline = make_pipeline(StandardScaler(), model(normalize_y=True))
@@ -112,6 +116,7 @@ def test_the_precision_of_jax_is_left_alone(model):
     assert jax.config.jax_enable_x64 == before
 
 
+@pytest.mark.slow
 @BOTH
 def test_bad_input(model):
     twice = np.concatenate([X, X[:1]]), np.arange(31.0)
@@ -126,6 +131,7 @@ def test_bad_input(model):
         model().fit(X, Y).predict(X_TEST[:, :2])
 
 
+@pytest.mark.slow
 def test_the_other_modules_do_not_import_scikit_learn():
     import subprocess
     import sys

@@ -12,6 +12,7 @@ import infinite_width
 MODULES = [name for _, name, _ in pkgutil.iter_modules(infinite_width.__path__)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
     if "neural_tangents" in name and importlib.util.find_spec("neural_tangents") is None:

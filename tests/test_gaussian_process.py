@@ -25,6 +25,7 @@ def rounding(matrix):
     return 10 * np.linalg.cond(matrix) * EPS
 
 
+@pytest.mark.slow
 def test_posterior_equals_block_inverse():
     """Conditional mean and covariance read off the joint precision matrix."""
     joint = kernel()
@@ -42,6 +43,7 @@ def test_posterior_equals_block_inverse():
     assert_allclose(result.standard_deviation, deviation, rtol=allowed / deviation.min() ** 2)
 
 
+@pytest.mark.slow
 def test_noise_free_posterior_interpolates():
     joint = kernel()[:4, :4]
     y = np.stack([np.arange(4.0), np.ones(4)], 1)
@@ -50,6 +52,7 @@ def test_noise_free_posterior_interpolates():
     assert_allclose(result.covariance, 0.0, atol=rounding(joint))
 
 
+@pytest.mark.slow
 def test_posterior_of_integers_and_of_zero_test_inputs():
     fit = posterior(np.array([[2, 1], [1, 2]]), np.zeros((1, 2), int), np.eye(1, dtype=int),
                     np.array([1, 0]), 1)
@@ -57,6 +60,7 @@ def test_posterior_of_integers_and_of_zero_test_inputs():
     assert_allclose(fit.covariance, 1, rtol=0)
 
 
+@pytest.mark.slow
 def test_posterior_derivative_at_its_own_training_inputs():
     """There the covariance is cleaned of rounding; its derivative is the formula's."""
     x = np.random.default_rng(0).normal(size=(5, 3))
@@ -85,6 +89,7 @@ POINTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", POINTS)
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("unit", [1.0, 1e3])
@@ -123,6 +128,7 @@ def diabetes():
     return x[order], y[order]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 20, 200])
 @pytest.mark.parametrize("activation", [RELU, ERF])
 @pytest.mark.parametrize("last", [False, True])
@@ -139,6 +145,7 @@ def test_repeated_inputs_without_noise_are_refused(count, activation, last):
     assert_allclose(fit.mean[first], fit.mean[second], rtol=0, atol=1e4 * count * EPS)
 
 
+@pytest.mark.slow
 def test_raw_columns_in_float32_are_refused():
     x, y = diabetes()
     k = mlp_kernels(x, depth=2).nngp
@@ -169,6 +176,7 @@ def test_marginal_likelihood_is_the_log_density():
     assert_allclose(twice, 2 * expected, rtol=allowed)
 
 
+@pytest.mark.slow
 def test_samples_have_the_covariance():
     matrix = kernel(4)
     draws = np.asarray(sample(random.key(0), matrix, 100_000, mean=jnp.arange(4.0)))
@@ -179,6 +187,7 @@ def test_samples_have_the_covariance():
     assert (np.abs(np.cov(draws.T) - matrix) < 5 * spread).all()
 
 
+@pytest.mark.slow
 def test_sampling_from_a_singular_covariance():
     draws = sample(random.key(1), np.ones((3, 3)), 5)
     # Eigenvalues that should be zero are some eps; draws go with their roots.

@@ -110,6 +110,7 @@ def line_of(graded, name):
     return next(line for line in graded[0].splitlines() if line.startswith(name))
 
 
+@pytest.mark.slow
 def test_every_kind_of_answer_is_told_apart(graded):
     assert row_of(graded, "anna/work.ipynb") == dict(zip(EXERCISES, [
         "right", "wrong", "did not run", "open", "open", "missing"]))

@@ -104,6 +104,7 @@ def test_the_teachers_environment_stays_outside(monkeypatch):
     assert "secret" not in str(sandbox.NONE.environment())
 
 
+@pytest.mark.slow
 def test_too_much_memory_and_too_much_time_end_a_submission(tmp_path):
     code = nbformat.v4.new_code_cell("import numpy as np\na = [np.ones(2**25) for _ in range(9)]\n"
                                      "import time\ntime.sleep(600)")

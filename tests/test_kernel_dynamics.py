@@ -37,6 +37,7 @@ def exact(t):
     return cross @ np.linalg.solve(theta, np.eye(5) - decay)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("t", TIMES)
 def test_prediction_is_the_matrix_exponential(t):
     assert_allclose(train_prediction(TRAIN.ntk, CROSS.ntk, Y, t), exact(t) @ Y, atol=RTOL)
@@ -73,6 +74,7 @@ def test_prediction_is_the_limit_of_small_steps():
     assert allowed < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("t", TIMES)
 def test_against_neural_tangents(t):
     from infinite_width.neural_tangents import nt, stax
@@ -118,6 +120,7 @@ def test_ensemble_at_its_two_ends():
     assert np.abs(np.asarray(full.covariance - bayes.covariance)).max() > 0.01
 
 
+@pytest.mark.slow
 def test_a_singular_kernel_is_no_trouble():
     x = np.concatenate([X, X[:1]])  # one input twice, with targets that disagree
     y = np.append(Y, Y[0] + 2)
@@ -130,6 +133,7 @@ def test_a_singular_kernel_is_no_trouble():
     assert_allclose(later, end, atol=100 * RTOL)
 
 
+@pytest.mark.slow
 def test_no_direction_above_rounding_is_dropped():
     """600 random inputs and labels; the smallest eigenvalue is 2e-4 of the largest."""
     x = np.random.default_rng(0).normal(size=(600, 10))
@@ -148,6 +152,7 @@ def test_no_direction_above_rounding_is_dropped():
     assert_allclose(train_prediction(ntk, ntk, y, np.inf), y, atol=condition * EPS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count, activation", [(10, ERF), (150, ERF), (150, RELU)])
 def test_rounding_of_eigenvalues_is_below_the_threshold(count, activation):
     """Every input twice: half of the eigenvalues are zero, all others are far above."""
@@ -176,6 +181,7 @@ def central_difference(function, at, step):
 STEP = 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("t", [0.3, np.inf])
 @pytest.mark.parametrize("case", ["distinct", "coinciding eigenvalues", "repeated inputs"])
 def test_derivatives(case, t):
@@ -200,6 +206,7 @@ def test_derivatives(case, t):
     assert_allclose(jax.jit(jax.jacrev(prediction))(1.0), forward, atol=3e3 * EPS)
 
 
+@pytest.mark.slow
 def test_derivative_in_the_inputs_of_a_linear_model():
     """More inputs than features: the kernel is singular, and its range turns with them."""
     x, y = GENERATOR.normal(size=(7, 3)), GENERATOR.normal(size=7)
@@ -227,6 +234,7 @@ def test_derivative_in_time_is_the_flow(t):
     assert_allclose(speed, np.asarray(CROSS.ntk) @ residual, atol=10 * RTOL)
 
 
+@pytest.mark.slow
 def test_under_jit_and_vmap():
     times = jnp.array([0.0, 0.3, 4.0, jnp.inf])
     expected = np.stack([exact(t) @ Y for t in TIMES])
@@ -244,6 +252,7 @@ def tangent_kernel(apply, params):
     return sum(row @ row.T for row in rows)
 
 
+@pytest.mark.slow
 def test_linearize():
     network = MLP(16, 1, ERF, bias_variance=0.1)
     params = network.init(jax.random.key(0), 3)
@@ -260,6 +269,7 @@ def test_linearize():
     assert np.abs(tangent_kernel(network.apply, moved) / kernel - 1).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_linearized_training_is_the_kernel_flow():
     network = MLP(16, 1, ERF, bias_variance=0.1)
     params = network.init(jax.random.key(1), 3)

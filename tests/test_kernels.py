@@ -47,6 +47,7 @@ def test_linear_network_is_a_linear_kernel():
     assert_allclose(ntk, 4 * x @ x.T / 3, rtol=0, atol=4 * limit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ALL, ids=lambda a: a.name)
 def test_symmetric_positive_definite_and_consistent_with_cross(activation):
     x = inputs(12, 4)
@@ -66,6 +67,7 @@ def test_relu_kernels_are_homogeneous():
         assert_allclose(scaled, 9 * kernel, rtol=0, atol=limit)
 
 
+@pytest.mark.slow
 def test_against_neural_tangents():
     from infinite_width.neural_tangents import stax
 
@@ -133,6 +135,7 @@ def difference_quotient(function):
     return np.dot([1, -8, 8, -1], values) / (12 * step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias_variance", [0.0, 0.3])  # one compilation serves both
 @pytest.mark.parametrize("activation", ALL, ids=lambda a: a.name)
 def test_derivatives_at_degenerate_inputs(activation, bias_variance):
@@ -157,6 +160,7 @@ def test_derivatives_at_degenerate_inputs(activation, bias_variance):
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 
 
+@pytest.mark.slow
 def test_weight_variance_with_a_blank_image():
     """The derivative that was nan; ReLU's NNGP kernel is homogeneous in it, of degree 3."""
     x = jnp.asarray(inputs(6, 3)).at[0].set(0.0)
@@ -170,6 +174,7 @@ def test_weight_variance_with_a_blank_image():
         assert_allclose(derivative(total)(2.0), 37.186, rtol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", [RELU, TANH], ids=lambda a: a.name)
 def test_gradient_of_the_marginal_likelihood(activation):
     x, y = degenerate(), inputs(6, 1, 9)[:, 0]
@@ -183,6 +188,7 @@ def test_gradient_of_the_marginal_likelihood(activation):
     assert_allclose(slope, difference_quotient(evidence), rtol=1e-7 if X64 else 1e-3)
 
 
+@pytest.mark.slow
 def test_works_inside_jit_and_grad():
     x = jnp.asarray(inputs(4, 2))
 
@@ -217,6 +223,7 @@ def two_outputs(params, x):
     return jnp.tanh(x @ params[0]["weight"] + params[0]["bias"]) @ params[1]["weight"]
 
 
+@pytest.mark.slow
 def test_empirical_ntk_is_the_jacobian_product():
     rng = np.random.default_rng(3)
     params = [{"weight": jnp.asarray(rng.normal(size=(3, 6))), "bias": jnp.zeros(6)},

@@ -11,6 +11,7 @@ from bookkit import chapters, machines, runner
 SOURCE = 'import os\nprint(os.environ.get("XLA_FLAGS", "none"), len(os.sched_getaffinity(0)))'
 
 
+@pytest.mark.slow
 def test_the_flags_are_ones_that_xla_knows(tmp_path):
     # An unknown flag ends the process, which would look like a difference everywhere.
     code = "import jax; print(float(jax.jit(lambda x: x + 1)(1.0)))"

@@ -15,6 +15,7 @@ X = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
 ALL = [STANDARD, NTK, MUP, MEAN_FIELD, richness(0.25)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias_variance", [0.0, 0.3])
 def test_shapes(bias_variance):
     network = MLP(16, 3, TANH, bias_variance=bias_variance)
@@ -34,6 +35,7 @@ def test_shapes(bias_variance):
         assert h[-1].dtype == jnp.float32
 
 
+@pytest.mark.slow
 def test_forward_pass_by_hand():
     network = MLP(16, 2, ERF, bias_variance=0.4, weight_variance=1.7)
     params = network.init(KEY, 3)
@@ -103,6 +105,7 @@ def test_learning_rates_beyond_the_base_width(parametrization, optimizer, first,
     assert_allclose(rates, [0.1 * first, 0.1 * last], rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer, theta", [("sgd", 0.5), ("adam", 0.25)])
 def test_gauge_moves_nothing_that_trains(optimizer, theta):
     x = X
@@ -147,6 +150,7 @@ def test_unit_multiplier_changes_the_rate_not_the_function():
     assert_allclose(params[1]["weight"].std(), np.sqrt(2 / 16), rtol=4 / np.sqrt(2 * 16))
 
 
+@pytest.mark.slow
 def test_empirical_kernels_are_the_closed_form_on_average():
     width, depth, members = 64, 2, 300
     activation, weight_variance, bias_variance = ERF, 1.5, 0.3
@@ -174,6 +178,7 @@ def test_empirical_kernels_are_the_closed_form_on_average():
         assert (allowed < 0.15 * np.abs(expected).max()).all()
 
 
+@pytest.mark.slow
 def test_orthogonal_weights():
     n = 16
     network = MLP(n, 3, orthogonal=True)

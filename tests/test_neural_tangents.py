@@ -145,6 +145,7 @@ ACTIVATIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.weekly), 3])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_dense_kernels(name, depth):
@@ -377,6 +378,7 @@ def assert_moments(out, expected):
     assert_matches(out.covariance, covariance, ENSEMBLE_TOLERANCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("time", [5.0, pytest.param(None, marks=pytest.mark.weekly)])
 def test_ensemble(time):
     """Under jit first and then without: neural-tangents as it was kept tracers."""
@@ -577,6 +579,7 @@ CASES = [case if case in DAILY else pytest.param(*case, marks=pytest.mark.weekly
 
 @pytest.mark.parametrize(("name", "method", "vmap_axes"), CASES)
 # Its own notice: a parameter that goes straight into this operation costs a full Jacobian.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:No Jacobian rule found for slice")
 def test_empirical_ntk(name, method, vmap_axes):
     apply, params, x1, x2 = network_case(name)

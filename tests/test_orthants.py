@@ -13,6 +13,7 @@ KEY = jax.random.key(8)
 X64 = jnp.zeros(()).dtype == jnp.float64
 
 
+@pytest.mark.slow
 def test_independent_signs_are_fair_coins():
     estimate = log_orthant_probability(KEY, jnp.diag(jnp.arange(1.0, 41.0)), jnp.arange(40) % 2)
     assert isinstance(estimate.value, float) and isinstance(estimate.error, float)
@@ -20,6 +21,7 @@ def test_independent_signs_are_fair_coins():
     assert_allclose(estimate.value, -40 * np.log(2), rtol=40 * jnp.finfo(jnp.zeros(())).eps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("correlation", [-0.7, 0.2, 0.9])
 def test_two_signs_in_closed_form(correlation):
     covariance = jnp.array([[4.0, 2 * correlation], [2 * correlation, 1.0]])
@@ -30,6 +32,7 @@ def test_two_signs_in_closed_form(correlation):
         assert estimate.error < 0.02
 
 
+@pytest.mark.slow
 def test_correlation_one_half_is_a_rank():
     # z_i = u_i - u_0 are all positive if u_0 is the least of 21 equal numbers.
     covariance = 0.5 * (jnp.eye(20) + 1)
@@ -38,6 +41,7 @@ def test_correlation_one_half_is_a_rank():
     assert estimate.error < 0.01
 
 
+@pytest.mark.slow
 def test_against_scipy_in_six_dimensions():
     generator = np.random.default_rng(2)
     root = generator.normal(size=(6, 8))
@@ -53,6 +57,7 @@ def test_against_scipy_in_six_dimensions():
         assert abs(estimate.value - np.log(expected)) < 5 * estimate.error
 
 
+@pytest.mark.slow
 def test_all_functions_add_up_to_one():
     kernel = mlp_kernels(hypercube(3, low=-1), depth=2, bias_variance=0.1).nngp
     tables = truth_tables(3)
@@ -64,6 +69,7 @@ def test_all_functions_add_up_to_one():
     assert abs(probability.sum() - 1) < 5 * error
 
 
+@pytest.mark.slow
 def test_rare_signs_have_small_errors():
     # ln P of a far corner: antisymmetric signs under a nearly constant process. For two blocks
     # z = sqrt(c) u + sqrt(1 - c) e the probability is E[prod Phi(+-t u)], by quadrature.
@@ -81,6 +87,7 @@ def test_rare_signs_have_small_errors():
     assert abs(estimate.value - expected) < 5 * estimate.error + (0 if X64 else 1e-3)
 
 
+@pytest.mark.slow
 def test_the_error_is_honest():
     covariance = jnp.asarray(mlp_kernels(hypercube(3, low=-1), depth=1, bias_variance=0.1).nngp)
     keys = jax.random.split(KEY, 60)

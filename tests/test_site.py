@@ -28,6 +28,7 @@ LINKED = {"stylesheet", "icon", "shortcut icon", "preload", "prefetch", "modulep
 # ---- The build ----
 
 
+@pytest.mark.slow
 def test_the_site_builds():
     status, messages, _ = site_build.build()
     assert status == 0, f"the site does not build:\n{messages}"

@@ -35,6 +35,7 @@ def layers_by_jacobians(network, params, x1, x2):
     return np.stack(shares)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outputs", [1, 2])
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda n: n.parametrization.name)
 def test_equals_the_product_of_jacobians(network, outputs):
@@ -50,6 +51,7 @@ def test_equals_the_product_of_jacobians(network, outputs):
     assert_allclose(whole, expected.sum(0), rtol=0, atol=3 * limit)
 
 
+@pytest.mark.slow
 def test_equals_neural_tangents():
     nt = pytest.importorskip("infinite_width.neural_tangents").nt
     network = NETWORKS[1]
@@ -60,6 +62,7 @@ def test_equals_neural_tangents():
     assert_allclose(ours, theirs, rtol=0, atol=(1e-14 if X64 else 2e-6) * np.abs(theirs).max())
 
 
+@pytest.mark.slow
 def test_one_set_of_inputs_transformations_and_precision():
     network = MLP(8, 2, bias_variance=0.1)
     params = network.init(KEY, 3)

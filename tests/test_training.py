@@ -73,6 +73,7 @@ def test_without_a_record_there_is_none():
     assert train(LOSS, jnp.asarray(START), optax.sgd(0.1), 3, at=[1])[1] is None
 
 
+@pytest.mark.slow
 def test_under_jit_map_and_vmap():
     def run(rate):
         # Parameters and data are constants here; only the rate is traced.
@@ -86,6 +87,7 @@ def test_under_jit_map_and_vmap():
         assert records.shape == (2, 1)
 
 
+@pytest.mark.slow
 def test_momentum_and_memory_survive_the_pieces():
     optimizer = optax.adam(0.05)
     w, memory = jnp.asarray(START), optimizer.init(jnp.asarray(START))
@@ -108,6 +110,7 @@ def test_learning_rates_by_layer():
     assert_allclose(final["b"], 0.75, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_squared_loss():
     assert_allclose(LOSS(jnp.asarray(START)), 0.5 * ((A @ START - Y) ** 2).sum(), rtol=10 * EPS)
     both = squared_loss(lambda w, x: x @ w, A, np.stack([Y, -Y], 1))
@@ -118,6 +121,7 @@ def test_squared_loss():
     assert_allclose(average, LOSS(jnp.asarray(START)), rtol=10 * EPS)
 
 
+@pytest.mark.slow
 def test_minibatches():
     index = minibatches(KEY, 10, 3, 8)
     assert index.shape == (8, 3)
@@ -129,6 +133,7 @@ def test_minibatches():
     assert (np.sort(minibatches(KEY, 4, 4, 1)[0]) == np.arange(4)).all()
 
 
+@pytest.mark.slow
 def test_training_on_minibatches():
     batches = minibatches(KEY, 4, 2, 25)
     w = START
@@ -150,6 +155,7 @@ def test_polyak_steps_are_the_closed_form():
     assert_allclose(final, expected[-1], rtol=100 * EPS)
 
 
+@pytest.mark.slow
 def test_polyak_steps_on_minibatches_are_relaxed_projections():
     # With one example a step the value is its own: the step halves that example's residual.
     batches = minibatches(KEY, 4, 1, 10)
@@ -160,6 +166,7 @@ def test_polyak_steps_on_minibatches_are_relaxed_projections():
     assert_allclose(final, w, rtol=1000 * EPS)
 
 
+@pytest.mark.slow
 def test_lbfgs_finds_the_least_squares_solution():
     best = np.linalg.lstsq(A, Y, rcond=None)[0]
     final, _ = train(LOSS, jnp.asarray(START), optax.lbfgs(), 20)
@@ -167,6 +174,7 @@ def test_lbfgs_finds_the_least_squares_solution():
     assert_allclose(final, best, rtol=10 * EPS**0.5)
 
 
+@pytest.mark.slow
 def test_lbfgs_searches_along_the_loss_of_its_own_batch():
     batches = minibatches(KEY, 4, 2, 12)
     _, records = train(LOSS, jnp.asarray(START), optax.lbfgs(), 12, batches=batches,
@@ -214,6 +222,7 @@ def test_an_optimiser_that_ignores_the_value_pays_nothing_for_it():
     assert flops(dear, optax.polyak_sgd()) > flops(LOSS, optax.polyak_sgd()) + 1900
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [1, 20, 43])
 def test_over_keys(members):
     keys = jax.random.split(KEY, members)
@@ -225,6 +234,7 @@ def test_over_keys(members):
     assert over_keys(lambda key: jax.random.uniform(key), legacy).shape == (members,)
 
 
+@pytest.mark.slow
 def test_runs_over_keys():
     def run(key):
         start = jax.random.normal(key, (2,))
@@ -268,6 +278,7 @@ def test_a_short_run_and_an_unwatched_one_show_nothing(monkeypatch, capsys):
     assert not _progress.watched()
 
 
+@pytest.mark.slow
 def test_an_executed_notebook_stores_nothing_of_it():
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")

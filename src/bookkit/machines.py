@@ -50,7 +50,7 @@ def cores(count: int | None) -> Iterator[None]:
 
 def package_problems(machine: Machine, precisions: Sequence[str] = ("0", "1")) -> list[str]:
     """In which precision the package's tests fail; pytest says how."""
-    tests = ["-m", "not weekly", *suite.package_tests()]
+    tests = ["-m", "not weekly and not slow", *suite.package_tests()]
     parts = [suite.Part(f"the package with {'64' if x64 == '1' else '32'}-bit floats", tests,
                         {**machine.environment, "JAX_ENABLE_X64": x64}) for x64 in precisions]
     with tempfile.TemporaryDirectory() as folder, cores(machine.cores):

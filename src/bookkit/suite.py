@@ -1,9 +1,9 @@
 """Run the tests: ``python -m bookkit suite check|test [--jobs 2]``.
 
 ``check`` runs what answers in minutes: style, the package's tests in both precisions, and the
-rules of chapters. ``test`` adds the website, in a browser if there is one, and runs every chapter.
-Both say at their end what was skipped and why. Tests marked ``weekly`` guard against new releases
-only; ``pytest -m weekly`` runs them.
+rules of chapters, all without the tests marked ``slow``. ``test`` adds those and the website, in a
+browser if there is one, and runs every chapter. Both say at their end what was skipped and why.
+Tests marked ``weekly`` guard against new releases only; ``pytest -m weekly`` runs them.
 """
 
 import argparse
@@ -52,18 +52,24 @@ def package_tests() -> list[str]:
 
 def parts(kind: str, jobs: int) -> list[list[Part]]:
     """What runs side by side, one group after the other."""
-    double = Part("the package in float64", ["-m", "not weekly", *package_tests()],
-                  {"JAX_ENABLE_X64": "1"})
+    package = package_tests()
+    others = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("test_*.py")
+                    if str(path.relative_to(ROOT)) not in package)
+    left_out = "not chapter and not weekly" + (
+        " and not slow and not site" if kind == "check" else "")
+    machinery = "the machinery, the rules of chapters" + (
+        " and the website" if kind == "test" else "")
+    first = [
+        Part("the package in float64", ["-m", left_out, *package], {"JAX_ENABLE_X64": "1"}),
+        Part("the package in float32", ["-m", left_out, *package]),
+        Part(machinery, ["-m", left_out, *others]),
+    ]
     if kind == "check":
-        rest = Part("the package in float32, the machinery and the rules of chapters",
-                    ["-m", "not site and not chapter and not weekly"])
-        return [[double, rest]]
-    rest = Part("the package in float32, the machinery, the rules of chapters and the website",
-                ["-m", "not chapter and not weekly"])
+        return [first]
     side = ["-n", str(jobs)] if jobs > 1 else []
     chapters = Part("every chapter", ["-v", "-m", "chapter and not weekly", *side],
                     ONE_THREAD if jobs > 1 else {})
-    return [[double, rest], [chapters]]
+    return [first, [chapters]]
 
 
 def start(part: Part, folder: Path, *, shown: bool) -> tuple[subprocess.Popen, Path, Path]:
