@@ -96,7 +96,8 @@ def rich_threshold(p: Numbers, scale: Numbers) -> Float[Array, "..."]:
     """Return the number of points at which `rich_share` is one half.
 
     Close to 2 s arcsinh(1 / (2 s p)) for s = `scale` much larger than log2(1/p): (1 - p) / p
-    as long as that is below s, then only 2 s log(1 / (s p)). For s -> 0 it is `l1_threshold`.
+    as long as that is below s, then only 2 s log(1 / (s p)). For log2(1/p) much larger than s it
+    grows nearly like the square of log2(1/p). For s -> 0 it is `l1_threshold`.
 
     Raises:
         ValueError: p is not strictly between 0 and 1/2, or a scale is not > 0.
