@@ -18,6 +18,7 @@ chapter = "gp_limit/random_networks"
 statement = "It falls."
 source = "Neal 1996"
 basis = "theory of the estimator"
+evidence = "networks"
 predicted = -1.0
 tolerance = 0.1
 rival = { value = -0.5, says = "it falls; but (more) slowly" }
@@ -66,7 +67,8 @@ def test_the_ledger_counts_the_kinds_of_evidence():
     assert ledger.evidence(listed, 2) == (
         "Measured 2 on networks, 1 on a model. "
         "A deliberate error has been shown to make 2 of them fail.")
-    assert ledger.evidence([claim(None)], 0) == ""
+    assert ledger.evidence([], 0) == ""
+    assert ledger.evidence([claim("two-ways")], 0) == "Measured 1 in two ways."
 
 
 @pytest.mark.parametrize("line", ['statement = "It falls."', "predicted = -1.0"])

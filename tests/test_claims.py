@@ -12,7 +12,7 @@ from infinite_width import claims, typeset
 from infinite_width.measure import Estimate
 
 GOOD = dict(chapter="part/name", statement="Something falls.", source="Somebody 2020",
-            predicted=-0.5, tolerance=0.1, basis="A sentence of theory.",
+            evidence="networks", predicted=-0.5, tolerance=0.1, basis="A sentence of theory.",
             rival={"value": 0.0, "says": "it does not"})
 
 
@@ -23,6 +23,11 @@ def entry(**changes):
 
 def test_the_list_obeys_the_rules():
     assert len(claims.load()) > 0
+
+
+def test_three_claims_in_five_rest_on_networks():
+    listed = claims.load().values()
+    assert sum(claim.evidence == "networks" for claim in listed) >= 0.6 * len(listed)
 
 
 @pytest.mark.parametrize("changes, complaint", [
@@ -47,6 +52,7 @@ def test_the_list_obeys_the_rules():
     (dict(basis="tuned"), "a basis in words"),
     (dict(spread=0.01, seeds=5), "a basis in words"),
     (dict(evidence="hearsay"), "'evidence' among"),
+    (dict(evidence=None), "'evidence' among"),
     (dict(confirmed=[1, 2, 3, 4, 4]), "at least 5 seeds"),
 ])
 def test_each_rule_can_fail(changes, complaint):
@@ -98,7 +104,7 @@ def test_claims_can_be_recorded_without_a_stop(one_claim, monkeypatch):
 
 
 @pytest.mark.parametrize("evidence, says", [
-    (None, "measured −0.5; predicted"), ("networks", "measured −0.5 on networks; predicted"),
+    ("networks", "measured −0.5 on networks; predicted"),
     ("two-ways", "measured −0.5 in two ways; predicted"),
     ("model", "measured −0.5 on a model; predicted"),
 ])

@@ -15,6 +15,7 @@ COMMANDS = {
     "lab": "open a chapter in JupyterLab",
     "machines": "imitate other processors and list what differs there",
     "notebook_text": "show notebooks as text, and merge them, for git",
+    "reading_time": "write how long chapters take to read into their headers",
     "repository": "set the repository's address everywhere",
     "reseed": "run chapters under other seeds and list how often each claim held",
     "rules": "say which rules of style and storage the chapters break",

@@ -5,7 +5,7 @@ import re
 
 import nbformat
 
-from bookkit import cards, chapters, run_times
+from bookkit import cards, chapters, reading_time, run_times
 from bookkit.chapters import code_cells, read, tags
 
 CHECK = re.compile(r'claims\.check\(\s*"([^"]+)"')
@@ -173,7 +173,8 @@ def main():
     for path in chapters.parsed(parser).chapter:
         notebook = read(path)
         name = chapters.name_of(path)
-        found = [*problems(notebook), *exercise_problems(notebook), *teaching_problems(notebook)]
+        found = [*problems(notebook), *exercise_problems(notebook), *teaching_problems(notebook),
+                 *reading_time.problems(notebook)]
         if run_times.FILE.exists():
             found += run_times.problems(name, notebook, run_times.load())
         for problem in found:

@@ -140,7 +140,7 @@ def digest(path: Path) -> str:
         for text in ("statement", "source", "rival", "basis", "confirmed"):
             del entry[text]
     code = [cell.source for cell in experiment(chapters.read(path))]
-    whole = json.dumps([code, [asdict(s) for s in declared(name)], entries])
+    whole = json.dumps([code, [asdict(s) for s in declared(name)], entries], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
@@ -181,7 +181,7 @@ def matrix(name: str) -> str:
         marks = "".join(f" {n}" if claim.id in found["broken"] else
                         f" ({n})" if claim.id in found["unmeasured"] else ""
                         for n, found in enumerate(runs.values(), 1))
-        lines.append(f"{claim.id:<44} {claim.evidence or '–':<9}{marks}")
+        lines.append(f"{claim.id:<44} {claim.evidence:<9}{marks}")
     return "\n".join(lines)
 
 

@@ -60,13 +60,13 @@ class Claim:
     rival_value: float
     rival: str
     basis: str
+    evidence: str
     predicted: float | None = None
     tolerance: float | None = None
     above: float | None = None
     below: float | None = None
     spread: float | None = None
     seeds: int | None = None
-    evidence: str | None = None
     confirmed: tuple[int, ...] = ()
 
     def accepts(self, value: float) -> bool:
@@ -125,7 +125,7 @@ def parse(id: str, entry: Mapping[str, Any]) -> Claim:
     rival = entry.get("rival")
     demand(isinstance(rival, Mapping) and set(rival) == {"value", "says"},
            "rival = { value = …, says = … }")
-    demand(entry.get("evidence") in {None, *EVIDENCE}, f"'evidence' among {sorted(EVIDENCE)}")
+    demand(entry.get("evidence") in EVIDENCE, f"'evidence' among {sorted(EVIDENCE)}")
     confirmed = entry.get("confirmed")
     demand(confirmed is None or len(set(confirmed)) >= 5, "at least 5 seeds that 'confirmed' it")
     given = entry | {"rival": rival["says"], "confirmed": tuple(confirmed or ())}
@@ -197,7 +197,7 @@ class Card:
     @property
     def on(self) -> str:
         """On what kind of evidence the value rests, behind a blank."""
-        return f" {EVIDENCE[self.claim.evidence]}" if self.claim.evidence else ""
+        return f" {EVIDENCE[self.claim.evidence]}"
 
     def __repr__(self) -> str:
         return (f"{'✓' if self.holds else '✗'} {self.claim.id}: measured {self.value}{self.on}; "
@@ -238,7 +238,7 @@ def check(id: str, measured: Estimate | ArrayLike, *, compact: bool = False) -> 
 
     Example:
         >>> check("kurtosis-slope", Estimate(-1.01, 0.02))  # doctest: +ELLIPSIS
-        ✓ kurtosis-slope: measured −1.01 ± 0.02; predicted −1 ± 0.05; ruled out −0.5 (...)
+        ✓ kurtosis-slope: measured −1.01 ± 0.02 on networks; predicted −1 ± 0.05; ...
     """
     claim = _listing.entry("claims", load(), id)
     value, error = measured if isinstance(measured, Estimate) else (measured, None)

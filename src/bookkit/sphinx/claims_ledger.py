@@ -74,9 +74,11 @@ def summary(claims: int, chapters: int, measured: list[str]) -> str:
 
 def evidence(claims: Sequence[Claim], broken: int) -> str:
     """Write on what the claims rest, and how many a deliberate error makes fail."""
+    if not claims:
+        return ""
     kinds = Counter(claim.evidence for claim in claims)
     parts = [f"{kinds[kind]} {words}" for kind, words in EVIDENCE.items() if kinds[kind]]
-    line = f"Measured {', '.join(parts)}." if parts else ""
+    line = f"Measured {', '.join(parts)}."
     return line + (f" A deliberate error has been shown to make {broken} of them fail."
                    if broken else "")
 
@@ -181,12 +183,11 @@ class ClaimsLedger(SphinxDirective):
                          f"{', '.join(map(str, claim.confirmed))}.")
         below = [nodes.paragraph("", "", typeset_text(text), classes=["ledger-source"])
                  for text in notes]
-        on = [nodes.paragraph(text=EVIDENCE[claim.evidence], classes=["ledger-source"])
-              ] if claim.evidence else []
+        on = nodes.paragraph(text=EVIDENCE[claim.evidence], classes=["ledger-source"])
         rival = typeset_text(f"{number(claim.rival_value)}: {claim.rival}")
         row = nodes.row(ids=[f"ledger-{claim.id}"])
         row += nodes.entry("", nodes.paragraph("", "", statement), source, *below)
-        row += nodes.entry("", nodes.paragraph("", "", value), *on)
+        row += nodes.entry("", nodes.paragraph("", "", value), on)
         row += nodes.entry("", nodes.paragraph(text=claim.expectation))
         row += nodes.entry("", nodes.paragraph("", "", rival))
         return row
