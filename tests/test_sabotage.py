@@ -118,19 +118,28 @@ def test_each_rule_of_declarations_can_fail(old, new, complaint):
         sabotage.parse(DECLARED.replace(old, new, 1))
 
 
-SABOTAGED = [path for path in chapters.paths() if sabotage.declared(chapters.name_of(path))]
+# Declared, but never run as a whole: what makes their claims fail is not shown yet.
+NOT_RUN = {"lazy_rich/learning_rate_transfer", "lazy_rich/parametrizations", "lazy_rich/richness",
+           "ntk/kernel_gradient_descent", "ntk/trained_ensembles", "prior/ensemble_prior",
+           "prior/simplicity_bias", "prior/width_and_smoothness"}
+RUN = [path for path in chapters.paths() if chapters.name_of(path) not in NOT_RUN]
 
 
-@pytest.mark.parametrize("path", SABOTAGED, ids=chapters.name_of)
-def test_the_books_sabotages_apply_and_show_what_makes_each_claim_fail(path):
+@pytest.mark.parametrize("path", chapters.paths(), ids=chapters.name_of)
+def test_the_books_sabotages_apply_to_one_place(path):
     name, notebook = chapters.name_of(path), chapters.read(path)
-    assert 6 <= len(sabotage.declared(name)) <= 12
-    for declared in sabotage.declared(name):
-        assert sabotage.places(declared, notebook) == 1, declared.name
-    assert list(sabotage.problems(name)) == []
+    assert len(sabotage.declared(name)) >= 6
+    assert {s.name: sabotage.places(s, notebook) for s in sabotage.declared(name)} == {
+        s.name: 1 for s in sabotage.declared(name)}
+    assert (name in NOT_RUN) == (not sabotage.stored(name)["runs"])
+
+
+@pytest.mark.parametrize("path", RUN, ids=chapters.name_of)
+def test_the_books_sabotages_show_what_makes_each_claim_fail(path):
+    assert list(sabotage.problems(chapters.name_of(path))) == []
 
 
 @pytest.mark.weekly
-@pytest.mark.parametrize("path", SABOTAGED, ids=chapters.name_of)
+@pytest.mark.parametrize("path", RUN, ids=chapters.name_of)
 def test_stored_sabotages_are_of_this_chapter(path):
     assert sabotage.stored(chapters.name_of(path))["chapter"] == sabotage.digest(path)
