@@ -134,7 +134,7 @@ def _one(path: Path, options: argparse.Namespace) -> bool:
     found = run_times.RunTime(seconds, (before + run_times.yardstick()) / 2)
     if options.times:
         run_times.store(name, found)
-        run_times.write_header(notebook, found)
+        run_times.write_header(notebook, run_times.load()[name])  # as the rule reads it
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
