@@ -85,18 +85,6 @@ def test_check_shows_a_card_and_stops_a_failure(one_claim, id, good, bad):
     assert len(one_claim) == 2, "the card of a failed claim is shown too"
 
 
-def test_a_compact_card_says_the_same_without_its_source(one_claim):
-    claims.check("two-sided", Estimate(-0.5, 0.01))
-    claims.check("two-sided", Estimate(-0.5, 0.01), compact=True)
-    full, compact = (arguments[0] for arguments, _ in one_claim)
-    assert repr(compact) == repr(full)
-    assert "Somebody 2020" in full._repr_html_()
-    assert "Somebody 2020" not in compact._repr_html_()
-    assert 'class="claim compact" id="claim-two-sided"' in compact._repr_html_()
-    with pytest.raises(claims.ClaimError):
-        claims.check("two-sided", 0.0, compact=True)
-
-
 def test_claims_can_be_recorded_without_a_stop(one_claim, monkeypatch):
     monkeypatch.setenv("INFINITE_WIDTH_CLAIMS", "record")
     claims.check("two-sided", 0.0)

@@ -153,12 +153,11 @@ def load() -> Mapping[str, Claim]:
 
 @dataclass(frozen=True)
 class Card:
-    """The outcome of a check, as text, as HTML (without the source if `compact`) and as JSON."""
+    """The outcome of a check, as text, as HTML and as JSON."""
 
     claim: Claim
     measured: float
     error: float | None = None
-    compact: bool = False
 
     @property
     def outcome(self) -> str:
@@ -206,15 +205,14 @@ class Card:
     def _repr_html_(self) -> str:
         claim = self.claim
         kind, _, rival = self.verdict.rpartition(" ")
-        source = "" if self.compact else (
-            f'<div class="claim-source">{typeset.html(claim.source)}</div>')
         return (
-            f'<div class="claim{" compact" if self.compact else ""}" id="claim-{claim.id}">'
+            f'<div class="claim" id="claim-{claim.id}">'
             f'<div class="claim-head"><span class="claim-mark">{"✓" if self.holds else "✗"}</span> '
             f"{typeset.html(claim.statement)}</div>"
             f'<div class="claim-row"><span>measured <b>{self.value}</b>{self.on}</span> '
             f"<span>predicted <b>{claim.expectation}</b></span> "
-            f"<span>{kind} <b>{rival}</b> {typeset.html(claim.rival)}</span></div>{source}</div>"
+            f"<span>{kind} <b>{rival}</b> {typeset.html(claim.rival)}</span></div>"
+            f'<div class="claim-source">{typeset.html(claim.source)}</div></div>'
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -223,14 +221,13 @@ class Card:
         return {"text/plain": repr(self), "text/html": self._repr_html_(), MIME: record}
 
 
-def check(id: str, measured: Estimate | ArrayLike, *, compact: bool = False) -> None:
+def check(id: str, measured: Estimate | ArrayLike) -> None:
     """Show a claim's card, and stop if the measurement does not bear the claim out.
 
     Args:
         id: The claim's name in ``claims.toml``.
         measured: The value that the chapter found, an `Estimate` where it has an error. The
             rival must be more than two errors away, or the measurement decides nothing.
-        compact: Whether to show a small card without the source, for tables of many claims.
 
     Raises:
         ValueError: There is no such claim, or a number is not finite or no single number.
@@ -244,7 +241,7 @@ def check(id: str, measured: Estimate | ArrayLike, *, compact: bool = False) -> 
     value, error = measured if isinstance(measured, Estimate) else (measured, None)
     value = float(_validate.number("measured", value))
     error = None if error is None else float(_validate.number("error", error))
-    card = Card(claim, value, error, compact)
+    card = Card(claim, value, error)
     display(card)
     if not card.holds and os.environ.get("INFINITE_WIDTH_CLAIMS") != "record":
         raise ClaimError(repr(card))
