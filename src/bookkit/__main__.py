@@ -6,6 +6,7 @@ import sys
 COMMANDS = {
     "bench": "compare the speed of kernels, ensembles and tangent kernels with what else there is",
     "book": "build the website and the editions",
+    "changes": "try the changes that chapters propose to readers",
     "colab": "run the Colab edition of chapters with the versions that Colab has",
     "colab_versions": "compare the versions that we take for Colab's with those that it publishes",
     "execute": "run chapters in place and store their outputs",
