@@ -136,7 +136,7 @@ def sample_network_functions(
     """
     x = _validate.array("x", x, 2, "inputs [points, d]")
     _validate.at_least("count", count, 1, integer=True)
-    return _in_batches(partial(_draw_networks, network=network, x=x), key, count, 2_000)
+    return _in_batches(partial(_draw_networks, network=network, x=x), key, count, min(count, 2_000))
 
 
 @partial(jax.jit, static_argnames=("network", "count"))

@@ -29,7 +29,7 @@ def lempel_ziv_complexity(bits: Sequence[int] | Shaped[ArrayLike, " points"]) ->
         10.5
     """
     values = np.asarray(bits)
-    if values.ndim != 1 or len(values) < 2 or not np.isin(values, (0, 1)).all():
+    if values.ndim != 1 or len(values) < 2 or not ((values == 0) | (values == 1)).all():
         raise ValueError(f"bits: expected at least 2 zeros and ones; got {bits!r}")
     text = values.astype(np.uint8).tobytes()
     if len(set(text)) == 1:
