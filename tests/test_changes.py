@@ -65,3 +65,8 @@ def test_a_change_that_stops_a_cell_is_named(chapter, capsys):
 def test_a_box_that_cannot_be_followed_is_refused(chapter, old, new, complaint):
     found = changes.problems(chapters.read(chapter(BOX.replace(old, new))))
     assert any(complaint in problem for problem in found)
+
+
+@pytest.mark.parametrize("path", chapters.paths(), ids=chapters.name_of)
+def test_the_books_boxes_can_be_followed(path):
+    assert changes.problems(chapters.read(path)) == []

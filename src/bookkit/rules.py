@@ -5,7 +5,7 @@ import re
 
 import nbformat
 
-from bookkit import cards, chapters, reading_time, run_times
+from bookkit import cards, changes, chapters, reading_time, run_times
 from bookkit.chapters import code_cells, read, tags
 
 CHECK = re.compile(r'claims\.check\(\s*"([^"]+)"')
@@ -174,7 +174,7 @@ def main():
         notebook = read(path)
         name = chapters.name_of(path)
         found = [*problems(notebook), *exercise_problems(notebook), *teaching_problems(notebook),
-                 *reading_time.problems(notebook)]
+                 *reading_time.problems(notebook), *changes.problems(notebook)]
         if run_times.FILE.exists():
             found += run_times.problems(name, notebook, run_times.load())
         for problem in found:
