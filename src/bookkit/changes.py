@@ -5,8 +5,8 @@ The box "Change this" of a chapter lists changes that were tried and what they s
     - `widths = np.array([64, 256])` → `widths = np.array([64, 1024])`: …
 
 The first text occurs once in the chapter's code. The command runs the chapter under each change,
-with claims recorded, and lists which claims then fail, with what value. A change fails itself if a
-cell raises or a claim is not measured: readers who make it are to get to the end.
+with claims recorded, and lists which claims then fail. It complains if a cell raises or a claim is
+not measured: readers who make the change are to get to the end.
 """
 
 import argparse
