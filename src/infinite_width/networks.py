@@ -114,14 +114,21 @@ class MLP:
         _validate.at_least("d_in", d_in, 1, integer=True)
         _validate.at_least("d_out", d_out, 1, integer=True)
         sizes = [d_in, *[self.width] * self.depth, d_out]
-        keys = jax.random.split(key, (self.depth + 1, 2))
+        shapes = [(d_in, self.width), *[(self.width, self.width)] * (self.depth - 1),
+                  (self.width, d_out)]
+        # One draw for all layers compiles in a third of the time of a draw for each.
+        sizes = [math.prod(shape) for shape in shapes]
+        if self.bias_variance > 0:
+            sizes += [shape[1] for shape in shapes]
+        normal = jax.random.normal(key, (sum(sizes),), self.dtype)
+        pieces = jnp.split(normal, np.cumsum(sizes)[:-1])
         params = []
-        for layer, shape in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
-            hidden = self._role(layer, "weight") == "hidden"
-            draw = _orthogonal if self.orthogonal and hidden else jax.random.normal
-            entry = {"weight": draw(keys[layer, 0], shape, self.dtype)}
+        for layer, shape in enumerate(shapes):
+            entry = {"weight": pieces[layer].reshape(shape)}
+            if self.orthogonal and self._role(layer, "weight") == "hidden":
+                entry["weight"] = _orthogonal(entry["weight"])
             if self.bias_variance > 0:
-                entry["bias"] = jax.random.normal(keys[layer, 1], shape[1:], self.dtype)
+                entry["bias"] = pieces[self.depth + 1 + layer]
             params.append({
                 kind: value * self._scale(layer, kind, d_in, initial=True)
                 for kind, value in entry.items()
@@ -233,9 +240,9 @@ class MLP:
         return power * sigma if initial == self.unit_multiplier else power
 
 
-def _orthogonal(key, shape, dtype):
+def _orthogonal(gaussian):
     """Return sqrt(n) Q with Q from the Haar measure on the orthogonal group."""
-    gaussian = jax.random.normal(key, shape, jnp.promote_types(dtype, jnp.float32))
-    q, r = jnp.linalg.qr(gaussian)
+    dtype = gaussian.dtype
+    q, r = jnp.linalg.qr(gaussian.astype(jnp.promote_types(dtype, jnp.float32)))
     # QR fixes signs by convention; without this step Q is not uniformly distributed.
-    return (math.sqrt(shape[0]) * q * jnp.sign(jnp.diagonal(r))).astype(dtype)
+    return (math.sqrt(len(q)) * q * jnp.sign(jnp.diagonal(r))).astype(dtype)
