@@ -8,6 +8,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 8000
 SEEDS ?= 5
+AGAIN ?=
 JOBS ?=
 CHAPTER ?=
 SUBMISSIONS ?=
@@ -65,8 +66,8 @@ execute: $(READY) ## Run chapters in place, all or CHAPTER=…; KEEP_GOING=1, TI
 reseed: $(READY) ## Run chapters under SEEDS=5 other seeds and list the claims
 	@$(BIN)/python -m bookkit reseed --seeds $(SEEDS) $(CHAPTER)
 
-sabotage: $(READY) ## Break chapters on purpose, list which claims fail; CHAPTER=…
-	@$(BIN)/python -m bookkit sabotage $(if $(JOBS),--jobs $(JOBS)) $(CHAPTER)
+sabotage: $(READY) ## Break chapters on purpose, list which claims fail; CHAPTER=…, AGAIN=1
+	@$(BIN)/python -m bookkit sabotage $(if $(AGAIN),--again) $(if $(JOBS),--jobs $(JOBS)) $(CHAPTER)
 
 ##@ Teach
 

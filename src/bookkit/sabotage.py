@@ -1,4 +1,4 @@
-"""Break chapters on purpose: ``python -m bookkit sabotage [--only NAME] [--jobs 2] [CHAPTER …]``.
+"""Break chapters on purpose: ``python -m bookkit sabotage [--again] [--jobs 2] [CHAPTER …]``.
 
 A sabotage is a small deliberate error in a chapter's experiment or in the package: another
 exponent, a dropped bias, the rival's data. ``book/sabotage/PART/CHAPTER.toml`` declares a
@@ -10,10 +10,12 @@ chapter's, each as a table that its name heads::
     replace = "random.normal(key, (n,)) / jnp.sqrt(n)"             # occurs exactly once there
     by      = "random.normal(key, (n,)) / jnp.sqrt(n / 2)"
 
-The chapter runs once under each, with claims recorded and exercises left out, and a JSON file
-beside the declarations keeps which claims failed. A claim that rests on networks or on a model has
-to fail under one of them, or nothing shows that it could; a sabotage under which no claim fails
-shows a sentence that nothing tests. The ledger says of each claim what makes it fail.
+The chapter runs once under each, with claims recorded, exercises and figures left out, and a JSON
+file beside the declarations keeps what was measured. So a tolerance or a rival that changes is
+judged without another run, and only those sabotages run whose own text or chapter's code has
+changed since; ``--again`` runs all. A claim that rests on networks or on a model has to fail under
+one of them, or nothing shows that it could; a sabotage under which no claim fails shows a sentence
+that nothing tests. The ledger says of each claim what makes it fail.
 """
 
 import argparse
@@ -24,12 +26,13 @@ import shutil
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 from bookkit import cards, chapters, execute, runner, suite
 from bookkit.words import say
@@ -37,6 +40,10 @@ from infinite_width import claims
 
 PACKAGE = chapters.ROOT / "src" / "infinite_width"
 LEFT_OUT = {"exercise", "solution", "instructor"}
+NO_FIGURES = """import matplotlib.pyplot
+from infinite_width import figures
+figures.show = lambda figure, **options: matplotlib.pyplot.close(figure)
+figures.player = lambda *frames, **options: None"""
 
 
 @dataclass(frozen=True)
@@ -103,18 +110,20 @@ def places(sabotage: Sabotage, notebook: NotebookNode) -> int:
     return sabotage.module.read_text("utf-8").count(sabotage.replace)
 
 
-def run(path: Path, sabotage: Sabotage, alone: bool = True) -> dict[str, list[str]]:
+def run(path: Path, sabotage: Sabotage, alone: bool = True) -> dict:
     """Run a chapter under a sabotage.
 
     Returns:
-        `broken`, the claims that failed; `unmeasured`, those that no card shows; `errors`, what
-        else went wrong.
+        `code`, a hash of what ran; `measured`, value and error of each claim; `errors`, what else
+        went wrong.
     """
     notebook = chapters.read(path)
+    code = digest(notebook, sabotage)
     notebook.cells = experiment(notebook)
     for cell in notebook.cells:
         if sabotage.module is None:
             cell.source = cell.source.replace(sabotage.replace, sabotage.by)
+    notebook.cells.insert(0, new_code_cell(NO_FIGURES))
     with tempfile.TemporaryDirectory() as folder:
         environment = runner.with_cache(INFINITE_WIDTH_CLAIMS="record",
                                         **({} if alone else suite.ONE_THREAD))
@@ -126,86 +135,93 @@ def run(path: Path, sabotage: Sabotage, alone: bool = True) -> dict[str, list[st
             others = os.environ.get("PYTHONPATH")
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, others)))
         _, wrong = execute.execute(notebook, path.parent, keep_going=True, environment=environment)
-    measured = cards.claims(notebook)
-    expected = [c.id for c in claims.load().values() if c.chapter == chapters.name_of(path)]
-    return {"broken": [id for id, card in measured.items() if not card.holds],
-            "unmeasured": [id for id in expected if id not in measured], "errors": wrong}
+    measured = {id: [card.value, card.error] for id, card in cards.claims(notebook).items()}
+    return {"code": code, "measured": measured, "errors": wrong}
 
 
-def digest(path: Path) -> str:
-    """A hash of what the results depend on: code, declarations and the claims' numbers."""
-    name = chapters.name_of(path)
-    entries = [asdict(c) for c in claims.load().values() if c.chapter == name]
-    for entry in entries:
-        for text in ("statement", "source", "rival", "basis", "confirmed"):
-            del entry[text]
-    code = [cell.source for cell in experiment(chapters.read(path))]
-    whole = json.dumps([code, [asdict(s) for s in declared(name)], entries], sort_keys=True)
+def digest(notebook: NotebookNode, sabotage: Sabotage) -> str:
+    """A hash of what a run depends on: the chapter's code and the sabotage."""
+    code = [cell.source for cell in experiment(notebook)]
+    whole = json.dumps([code, asdict(sabotage)], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
-def stored(name: str) -> dict:
-    """What came of a chapter's sabotages when they last ran: `chapter`, its hash, and `runs`."""
+def stored(name: str) -> dict[str, dict]:
+    """What came of a chapter's sabotages when they last ran, in the order of declaration."""
     path = file_of(name, "json")
-    return json.loads(path.read_text("utf-8")) if path.exists() else {"chapter": "", "runs": {}}
+    found = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return {s.name: found[s.name] for s in declared(name) if s.name in found}
+
+
+def stale(path: Path) -> list[Sabotage]:
+    """The sabotages of a chapter that were not run, or whose code has changed since."""
+    name, notebook = chapters.name_of(path), chapters.read(path)
+    runs = stored(name)
+    return [s for s in declared(name) if runs.get(s.name, {}).get("code") != digest(notebook, s)]
+
+
+def broken(name: str) -> dict[str, list[str]]:
+    """The claims that fail under each sabotage that was run, as tolerances and rivals now stand."""
+    listed = {c.id: c for c in claims.load().values() if c.chapter == name}
+    return {sabotage: [id for id, found in run["measured"].items()
+                       if id in listed and not claims.Card(listed[id], *found).holds]
+            for sabotage, run in stored(name).items()}
 
 
 def fails_if(name: str) -> dict[str, list[str]]:
     """What makes each claim of a chapter fail, in words; the most specific first."""
-    runs, says = stored(name)["runs"], {s.name: s.says for s in declared(name)}
+    failed, says = broken(name), {s.name: s.says for s in declared(name)}
     found: dict[str, list[str]] = {}
-    for sabotage in sorted(set(runs) & set(says), key=lambda s: (len(runs[s]["broken"]), s)):
-        for id in runs[sabotage]["broken"]:
+    for sabotage in sorted(failed, key=lambda s: (len(failed[s]), s)):
+        for id in failed[sabotage]:
             found.setdefault(id, []).append(says[sabotage])
     return found
 
 
 def problems(name: str) -> Iterator[str]:
     """What the stored results do not show of a chapter, in sentences."""
-    runs, shown = stored(name)["runs"], fails_if(name)
+    failed, shown = broken(name), fails_if(name)
     for claim in claims.load().values():
         if claim.chapter == name and claim.evidence != "two-ways" and claim.id not in shown:
             yield f"no sabotage breaks {claim.id}"
     for sabotage in declared(name):
-        if sabotage.name not in runs:
+        if sabotage.name not in failed:
             yield f"{sabotage.name} was not run"
-        elif not runs[sabotage.name]["broken"]:
+        elif not failed[sabotage.name]:
             yield f"{sabotage.name} breaks no claim: nothing tests that not {sabotage.says}"
 
 
 def matrix(name: str) -> str:
-    """Which sabotage breaks which claim of a chapter, as text."""
-    runs = stored(name)["runs"]
+    """Which sabotage breaks which claim of a chapter, as text; in brackets, which hides it."""
+    runs, failed = stored(name), broken(name)
     lines = [f"{name}"] + [f"  {number}  {s}" for number, s in enumerate(runs, 1)]
     for claim in (c for c in claims.load().values() if c.chapter == name):
-        marks = "".join(f" {n}" if claim.id in found["broken"] else
-                        f" ({n})" if claim.id in found["unmeasured"] else ""
-                        for n, found in enumerate(runs.values(), 1))
+        marks = "".join(f" {n}" if claim.id in failed[s] else
+                        f" ({n})" if claim.id not in runs[s]["measured"] else ""
+                        for n, s in enumerate(runs, 1))
         lines.append(f"{claim.id:<44} {claim.evidence:<9}{marks}")
     return "\n".join(lines)
 
 
-def sabotaged(path: Path, only: Sequence[str], jobs: int) -> Iterator[str]:
-    """Run a chapter's sabotages and store what came of them; what is wrong, in sentences."""
+def sabotaged(path: Path, again: bool, jobs: int) -> Iterator[str]:
+    """Run a chapter's sabotages and store what came of each; what is wrong, in sentences."""
     name, notebook = chapters.name_of(path), chapters.read(path)
-    chosen = [s for s in declared(name) if not only or s.name in only]
-    for sabotage in chosen:
+    for sabotage in declared(name):
         if (count := places(sabotage, notebook)) != 1:
             raise ValueError(f"sabotage {sabotage.name!r}: expected that what it replaces occurs "
                              f"once in {name} or its module; got {count} times")
-    results = stored(name)["runs"] if only else {}
+    chosen, results = declared(name) if again else stale(path), stored(name)
     with ThreadPoolExecutor(jobs) as pool:
         runs = pool.map(lambda sabotage: run(path, sabotage, jobs == 1), chosen)
         for sabotage, found in zip(chosen, runs, strict=True):
             results[sabotage.name] = found
-            say(f"{name}: {sabotage.name} breaks {', '.join(found['broken']) or 'nothing'}")
+            lines = (f'"{s.name}": {json.dumps(results[s.name], ensure_ascii=False)}'
+                     for s in declared(name) if s.name in results)
+            file_of(name, "json").write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+            failed = broken(name)[sabotage.name]
+            say(f"{name}: {sabotage.name} breaks {', '.join(failed) or 'nothing'}")
             for error in found["errors"]:
                 say(f"  {error}")
-    order = [s.name for s in declared(name) if s.name in results]
-    hashed = stored(name)["chapter"] if only else digest(path)
-    record = {"chapter": hashed, "runs": {name: results[name] for name in order}}
-    file_of(name, "json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n",
-                                     "utf-8")
     print("\n" + matrix(name))
     yield from (f"{name}: {problem}" for problem in problems(name))
 
@@ -213,18 +229,18 @@ def sabotaged(path: Path, only: Sequence[str], jobs: int) -> Iterator[str]:
 def main() -> int:
     """Sabotage the chapters that the command line names, or all that declare sabotages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", action="append", default=[], help="a sabotage; may be repeated")
+    parser.add_argument("--again", action="store_true", help="all, not only what has changed")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
     options = chapters.parsed(parser)
     wrong: list[str] = []
     try:
         for path in options.chapter:
             if declared(chapters.name_of(path)):
-                wrong += sabotaged(path, options.only, options.jobs)
+                wrong += sabotaged(path, options.again, options.jobs)
     except ValueError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
-        say("Interrupted; what the chapter before showed is stored.")
+        say("Interrupted; what ran to its end is stored.")
         return 130
     print("\n".join(["", *wrong]) if wrong else "\nEvery claim fails where it has to.")
     return int(bool(wrong))
