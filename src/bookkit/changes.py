@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 
 from bookkit import chapters, sabotage
 from bookkit.words import say
+from infinite_width import claims
 
 HEADING = "### Change this"
 ITEM = re.compile(r"^- `([^`\n]+)` → `([^`\n]+)`: \S", re.MULTILINE)
@@ -51,9 +52,11 @@ def tried(path: Path) -> Iterator[str]:
     for change in proposed(chapters.read(path)):
         found = sabotage.run(path, change)
         say(f"{name}: `{change.replace}` → `{change.by}` breaks "
-            f"{', '.join(found['broken']) or 'nothing'}")
+            f"{', '.join(sabotage.failed(found)) or 'nothing'}")
         yield from (f"{name}, {change.name}: {error}" for error in found["errors"])
-        yield from (f"{name}, {change.name}: {id} is not measured" for id in found["unmeasured"])
+        yield from (f"{name}, {change.name}: {claim.id} is not measured"
+                    for claim in claims.load().values()
+                    if claim.chapter == name and claim.id not in found["measured"])
 
 
 def main() -> int:

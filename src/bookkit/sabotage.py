@@ -160,45 +160,49 @@ def stale(path: Path) -> list[Sabotage]:
     return [s for s in declared(name) if runs.get(s.name, {}).get("code") != digest(notebook, s)]
 
 
+def failed(found: dict) -> list[str]:
+    """The claims that failed in a run, by their tolerances and rivals of today."""
+    listed = claims.load()
+    return [id for id, measured in found["measured"].items()
+            if id in listed and not claims.Card(listed[id], *measured).holds]
+
+
 def broken(name: str) -> dict[str, list[str]]:
-    """The claims that fail under each sabotage that was run, as tolerances and rivals now stand."""
-    listed = {c.id: c for c in claims.load().values() if c.chapter == name}
-    return {sabotage: [id for id, found in run["measured"].items()
-                       if id in listed and not claims.Card(listed[id], *found).holds]
-            for sabotage, run in stored(name).items()}
+    """The claims that fail under each sabotage that was run."""
+    return {sabotage: failed(found) for sabotage, found in stored(name).items()}
 
 
 def fails_if(name: str) -> dict[str, list[str]]:
     """What makes each claim of a chapter fail, in words; the most specific first."""
-    failed, says = broken(name), {s.name: s.says for s in declared(name)}
+    breaks, says = broken(name), {s.name: s.says for s in declared(name)}
     found: dict[str, list[str]] = {}
-    for sabotage in sorted(failed, key=lambda s: (len(failed[s]), s)):
-        for id in failed[sabotage]:
+    for sabotage in sorted(breaks, key=lambda s: (len(breaks[s]), s)):
+        for id in breaks[sabotage]:
             found.setdefault(id, []).append(says[sabotage])
     return found
 
 
 def problems(name: str) -> Iterator[str]:
     """What the stored results do not show of a chapter, in sentences."""
-    failed, shown = broken(name), fails_if(name)
+    breaks, shown = broken(name), fails_if(name)
     for claim in claims.load().values():
         if claim.chapter == name and claim.evidence != "two-ways" and claim.id not in shown:
             yield f"no sabotage breaks {claim.id}"
     for sabotage in declared(name):
-        if sabotage.name not in failed:
+        if sabotage.name not in breaks:
             yield f"{sabotage.name} was not run"
-        elif not failed[sabotage.name]:
+        elif not breaks[sabotage.name]:
             yield f"{sabotage.name} breaks no claim: nothing tests that not {sabotage.says}"
 
 
 def matrix(name: str) -> str:
     """Which sabotage breaks which claim of a chapter, as text; in brackets, which hides it."""
-    runs, failed = stored(name), broken(name)
+    runs = stored(name)
     lines = [f"{name}"] + [f"  {number}  {s}" for number, s in enumerate(runs, 1)]
     for claim in (c for c in claims.load().values() if c.chapter == name):
-        marks = "".join(f" {n}" if claim.id in failed[s] else
-                        f" ({n})" if claim.id not in runs[s]["measured"] else ""
-                        for n, s in enumerate(runs, 1))
+        marks = "".join(f" {n}" if claim.id in failed(found) else
+                        f" ({n})" if claim.id not in found["measured"] else ""
+                        for n, found in enumerate(runs.values(), 1))
         lines.append(f"{claim.id:<44} {claim.evidence:<9}{marks}")
     return "\n".join(lines)
 
@@ -218,8 +222,7 @@ def sabotaged(path: Path, again: bool, jobs: int) -> Iterator[str]:
             lines = (f'"{s.name}": {json.dumps(results[s.name], ensure_ascii=False)}'
                      for s in declared(name) if s.name in results)
             file_of(name, "json").write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
-            failed = broken(name)[sabotage.name]
-            say(f"{name}: {sabotage.name} breaks {', '.join(failed) or 'nothing'}")
+            say(f"{name}: {sabotage.name} breaks {', '.join(failed(found)) or 'nothing'}")
             for error in found["errors"]:
                 say(f"  {error}")
     print("\n" + matrix(name))
