@@ -133,7 +133,7 @@ def test_each_rule_of_declarations_can_fail(old, new, complaint):
         sabotage.parse(DECLARED.replace(old, new, 1))
 
 
-# Declared, but never run as a whole: what makes its claims fail is not shown yet.
+# Not run as a whole since they last changed: what makes some claims fail is not shown yet.
 NOT_RUN = set(map(chapters.name_of, chapters.paths()))
 RUN = [path for path in chapters.paths() if chapters.name_of(path) not in NOT_RUN]
 
@@ -144,7 +144,6 @@ def test_the_books_sabotages_apply_to_one_place(path):
     assert len(sabotage.declared(name)) >= 6
     assert {s.name: sabotage.places(s, notebook) for s in sabotage.declared(name)} == {
         s.name: 1 for s in sabotage.declared(name)}
-    assert (name in NOT_RUN) == (not sabotage.stored(name))
 
 
 @pytest.mark.parametrize("path", RUN, ids=chapters.name_of)
