@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from infinite_width import kernel_dynamics
 from infinite_width._rounding import float64
@@ -21,6 +21,9 @@ X, X_TEST = GENERATOR.normal(size=(30, 4)), GENERATOR.normal(size=(6, 4))
 Y = np.stack([np.sin(X[:, 0]), 5 + X[:, 1] * X[:, 2]], 1)
 SETTING = dict(depth=1, activation=ERF, weight_variance=1.5, bias_variance=0.2)
 BOTH = pytest.mark.parametrize("model", [NNGPRegressor, NTKRegressor])
+# A list: scikit-learn's own decorator hands pytest a generator, which pytest no longer takes.
+CHECKS = [pair for model in (NNGPRegressor(), NTKRegressor())
+          for pair in estimator_checks_generator(model)]
 
 
 def kernels():
@@ -29,7 +32,8 @@ def kernels():
 
 
 @pytest.mark.wrong_types
-@parametrize_with_checks([NNGPRegressor(), NTKRegressor()])
+@pytest.mark.parametrize(
+    "estimator, check", CHECKS, ids=[f"{type(e).__name__}-{c.func.__name__}" for e, c in CHECKS])
 def test_rules_of_scikit_learn(estimator, check):
     check(estimator)
 
