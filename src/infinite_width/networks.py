@@ -113,9 +113,8 @@ class MLP:
         """
         _validate.at_least("d_in", d_in, 1, integer=True)
         _validate.at_least("d_out", d_out, 1, integer=True)
-        sizes = [d_in, *[self.width] * self.depth, d_out]
-        shapes = [(d_in, self.width), *[(self.width, self.width)] * (self.depth - 1),
-                  (self.width, d_out)]
+        units = [d_in, *[self.width] * self.depth, d_out]
+        shapes = list(zip(units[:-1], units[1:], strict=True))
         # One draw for all layers compiles in a third of the time of a draw for each.
         sizes = [math.prod(shape) for shape in shapes]
         if self.bias_variance > 0:
