@@ -36,7 +36,8 @@ def test_the_table_says_how_often_each_claim_held(command, capsys):
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["steady", "3/3", "3", "1", "0.25"] in lines
     assert ["lucky", "2/3", "1.6667", "1.15", "–"] in lines
-    assert lines[-1] == "1 of 2 claims held under every seed.".split()
+    assert lines[-2] == "1 of 2 claims held under every seed.".split()
+    assert lines[-1] == "a, seed 2: lucky is outside at 3".split()
 
 
 def test_the_first_seed_may_be_another(command, capsys):

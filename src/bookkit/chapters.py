@@ -1,5 +1,6 @@
 """Where the book's files are, and which chapters there are."""
 
+import ast
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
@@ -76,3 +77,13 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 def tags(cell: NotebookNode) -> list[str]:
     """A cell's tags."""
     return cell.metadata.get("tags", [])
+
+
+def without_figures(source: str) -> str:
+    """A cell's code without the statements that show a figure, whose words may change."""
+    lines = source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        if (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+                and ast.unparse(node.value.func) in ("figures.show", "figures.player")):
+            lines[node.lineno - 1:node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+    return "\n".join(filter(str.strip, lines))

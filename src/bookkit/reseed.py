@@ -1,9 +1,10 @@
 """Execute chapters under other seeds: ``python -m bookkit reseed [--seeds 5] [CHAPTER ...]``.
 
 Prints, claim by claim, how often it held, with what mean and what spread over the seeds, beside
-the mean of the errors that the chapter states. Stores nothing but what XLA compiled, so that the
-second seed and all later ones need a part of the time. The exit code is 1 if a claim failed under
-any seed. An interruption ends with the table of what was measured until then.
+the mean of the errors that the chapter states, and then what failed under which seed. Stores
+nothing but what XLA compiled, so that the second seed and all later ones need a part of the time.
+The exit code is 1 if a claim failed under any seed. An interruption ends with the table of what
+was measured until then.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from bookkit import cards, chapters, execute, runner
 from bookkit.words import say
+from infinite_width import claims
 
 HEAD = f"{'claim':<44} {'held':>6} {'mean':>12} {'sd':>10} {'error':>10}"
 
@@ -61,6 +63,9 @@ def main() -> int:
                 failures += [f"{name}, seed {seed}: {sentence}" for sentence in wrong]
                 for card in found:
                     measured.setdefault(card.id, []).append(card)
+                    if not card.holds:
+                        failures.append(f"{name}, seed {seed}: {card.id} is {card.outcome} at "
+                                        f"{claims.number(card.value, card.error)}")
     except KeyboardInterrupt:
         say("Interrupted; this is what was measured until then.")
         status = 130
